@@ -1,0 +1,90 @@
+#include "base/digest.h"
+
+#include "base/memory.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct digest_stream {
+	EVP_MD_CTX *context;
+};
+
+
+static void to_hex(const unsigned char *bytes, size_t len, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	text[2 * len] = '\0';
+}
+
+static void require(int ok)
+{
+	if (!ok)
+		abort(); /* OpenSSL without SHA-256, or out of memory */
+}
+
+struct digest_stream *digest_start(void)
+{
+	struct digest_stream *stream = memory_alloc(sizeof(*stream));
+
+	stream->context = EVP_MD_CTX_new();
+	require(stream->context && EVP_DigestInit_ex(stream->context, EVP_sha256(), NULL));
+	return stream;
+}
+
+void digest_add(struct digest_stream *stream, const void *data, size_t len)
+{
+	require(EVP_DigestUpdate(stream->context, data, len));
+}
+
+void digest_discard(struct digest_stream *stream)
+{
+	if (!stream)
+		return;
+	EVP_MD_CTX_free(stream->context);
+	free(stream);
+}
+
+void digest_finish(struct digest_stream *stream, char text[DIGEST_SIZE])
+{
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+
+	require(EVP_DigestFinal_ex(stream->context, hash, NULL));
+	memcpy(text, "sha256:", 7);
+	to_hex(hash, sizeof(hash), text + 7);
+	digest_discard(stream);
+}
+
+static void hash_once(struct view data, unsigned char hash[SHA256_DIGEST_LENGTH])
+{
+	require(SHA256((const unsigned char *)data.data, data.len, hash) != NULL);
+}
+
+void digest_of(struct view data, char text[DIGEST_SIZE])
+{
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+
+	hash_once(data, hash);
+	memcpy(text, "sha256:", 7);
+	to_hex(hash, sizeof(hash), text + 7);
+}
+
+void digest_name(struct view data, char text[DIGEST_NAME_SIZE])
+{
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+
+	hash_once(data, hash);
+	to_hex(hash, 16, text);
+}
+
+bool digest_is_valid(const char *text)
+{
+	return strlen(text) == DIGEST_SIZE - 1 && memcmp(text, "sha256:", 7) == 0 &&
+	       strspn(text + 7, "0123456789abcdef") == 64;
+}
