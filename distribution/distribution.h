@@ -1,0 +1,151 @@
+#ifndef DISTRIBUTION_DISTRIBUTION_H
+#define DISTRIBUTION_DISTRIBUTION_H
+
+#include "base/error.h"
+#include "schemas/manifest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The door of this room: content on distribution points. It knows nothing of Kafka: a fence here is just a
+ * number that only grows within one log.
+ *
+ * One I/O thread drives all transfers and pointers of the process with curl's multi interface; what blocks
+ * (files, hashing) runs on a small pool. Any thread may submit, cancel or reload; done callbacks come from
+ * the I/O thread, exactly one per submission, cancelled or not, also while closing. */
+
+struct catalogue; /* catalogue.h */
+struct distribution;
+struct transfer_result;
+struct transfer_progress;
+struct pointer_result;
+
+struct distribution_options {
+	const char *spool_dir; /* where http sources are kept while needed; NULL: a private folder in $TMPDIR
+	                          or /tmp */
+	uint64_t spool_bytes_max;   /* 0: 10 GiB */
+	int64_t connect_timeout_ms; /* 0: 5 s */
+	int64_t stall_timeout_ms;   /* no byte moved for so long ends an operation; 0: 20 s */
+	int64_t low_speed_bytes;    /* bytes per second below which … */
+	int64_t low_speed_ms;       /* … for so long an operation ends; 0: no such limit */
+};
+
+/* Takes over the catalogue. STATUS_REJECT: the spool folder cannot be used. */
+must_check enum status distribution_open(const struct distribution_options *options,
+        struct catalogue *catalogue, struct distribution **ret, struct error *err);
+void distribution_close(
+        struct distribution *distribution); /* cancels all, answers all, joins; NULL is fine */
+
+/* A new catalogue for what is submitted from now on; takes it over. Running transfers keep theirs. */
+void distribution_reload(struct distribution *distribution, struct catalogue *catalogue);
+
+/* Stage: copy a version's content to one distribution point, verify it there, seal it. */
+struct transfer_spec {
+	const char *package_id, *version, *distribution_point;
+	const char
+	        *expected_dp_id;   /* NULL: not known yet, any will do; else another one is "dp_id_changed" */
+	struct manifest *manifest; /* or NULL: fetched from manifest_url, which must be within the sources */
+	const char *manifest_url;
+	const char *manifest_digest; /* always */
+	const char *attempt; /* names this attempt's temporary files: unique for ever, [A-Za-z0-9-], ≤ 64 */
+	const char
+	        *base_version; /* a version of the package that may lie there already, to copy from; NULL */
+	void (*done)(const struct transfer_result *result, void *context);
+	void (*progress)(const struct transfer_progress *progress,
+	        void *context); /* ≥ 500 ms apart; NULL: not wanted */
+	void *context;
+};
+
+/* STATUS_OK: sealed, verified as said and (file kinds) durable. STATUS_RETRY: the distribution point's side:
+ * it may work later ("dp_unreachable", "dp_not_initialised", "dp_unknown" (not in the catalogue),
+ * "dp_id_changed", "dp_error", "dp_timeout", "dp_full", "dp_refused", "read_back_mismatch", "canceled", …).
+ * STATUS_REJECT: the content's side, which hardly mends by itself ("source_missing", "source_digest",
+ * "source_size", "source_forbidden", "source_unreachable", "manifest_digest", "manifest_invalid",
+ * "sealed_differently"). Strings live until the callback returns. */
+struct transfer_result {
+	enum status status;
+	struct error err;
+	const char *dp_id; /* what dp.json said; NULL where it could not be read */
+	const char
+	        *replaces; /* where it said that it replaces the expected one: the expected id; else NULL */
+	uint64_t files, bytes;
+	uint64_t bytes_sent;    /* over the wire or the file system: less than bytes where files were copied
+	                           there */
+	const char *read_back;  /* "full" or "size" */
+	int64_t retry_after_ms; /* asked for by the server (429, 503 Retry-After); 0: not */
+};
+
+struct transfer_progress {
+	uint64_t bytes_done, bytes_total, files_done, files_total;
+};
+
+struct transfer; /* a handle to cancel by; dies when done has been called */
+/* Copies what it needs of spec and takes a reference of the manifest. cancel is a wish: done still comes,
+ * perhaps OK. */
+struct transfer *transfer_submit(struct distribution *distribution, const struct transfer_spec *spec);
+
+/* Switch: make a staged version current, or just look. */
+enum pointer_wish { POINTER_SWITCH, POINTER_READ };
+struct pointer_spec {
+	enum pointer_wish wish;
+	const char *package_id, *version, *distribution_point;
+	const char *dp_id;      /* the release's: another one there is "dp_id_changed" */
+	const char *digest;     /* the seal must have it */
+	const char *release_id; /* written into the pointer */
+	const char *log_id;     /* fences compare only within one log */
+	int32_t partition;
+	int64_t fence; /* the release's offset: a pointer with a higher one of the same log is never replaced
+	                */
+	void (*done)(const struct pointer_result *result, void *context);
+	void *context;
+};
+
+enum pointer_outcome {
+	POINTER_IS_WANTED, /* the pointer shows this release: verified by reading it back */
+	POINTER_IS_NEWER,  /* it shows a later release of the same log: nothing was changed */
+	POINTER_IS_OTHER,  /* (READ) it shows something else, or there is none */
+	POINTER_UNKNOWN,   /* see status and err: an ambiguous answer must be looked at again */
+};
+
+/* status STATUS_OK but for POINTER_UNKNOWN, where it is STATUS_RETRY with "seal_missing", "seal_differs",
+ * "dp_id_changed", "dp_unreachable", "locked" (names the holder), "dp_unknown", … */
+struct pointer_result {
+	enum pointer_outcome outcome;
+	enum status status;
+	struct error err;
+	const char *version;    /* what the pointer shows, where read; NULL */
+	const char *release_id; /* likewise */
+	bool may_have_changed;  /* a write was sent whose answer is not known: re-check */
+	int64_t retry_after_ms;
+};
+
+struct pointer; /* a handle to cancel by */
+struct pointer *pointer_submit(struct distribution *distribution, const struct pointer_spec *spec);
+
+/* From any thread, any time before close; the handle may be done and gone already only if the caller makes
+ * sure that it is not: callers cancel from where they also receive done. */
+void transfer_cancel(struct distribution *distribution, struct transfer *transfer);
+void pointer_cancel(struct distribution *distribution, struct pointer *pointer);
+
+/* True where the distribution point itself refuses an older fence (a lock, a proven conditional write), so
+ * that a stalled twin's late switch cannot take effect. */
+bool distribution_refuses_older_fences(struct distribution *distribution, const char *distribution_point);
+
+/* Who each distribution point says it is. The watch reads every dp.json at start and every interval_ms, and
+ * calls seen (from the I/O thread) when one was read for the first time or changed. */
+struct identity_seen {
+	const char *distribution_point, *dp_id;
+	const char *const *replaces; /* ids whose content is confirmed lost */
+	size_t replaces_count;
+};
+void distribution_watch(struct distribution *distribution, int64_t interval_ms,
+        void (*seen)(const struct identity_seen *seen, void *context), void *context);
+
+/* `dp init`: writes dp.json once. Blocks, bounded by the time-outs. replace: the DP's content is confirmed
+ * lost: a new id that replaces the one there (or remembered in *replaced by the operator). STATUS_REJECT
+ * "already_initialised" where one is there and replace is false: then *ret_dp_id is what it is. */
+enum { DP_ID_SIZE = 37 };
+must_check enum status distribution_init_point(struct distribution *distribution, const char *name,
+        bool replace, const char *replaced, char ret_dp_id[DP_ID_SIZE], struct error *err);
+
+#endif

@@ -1,0 +1,89 @@
+#ifndef DISTRIBUTION_DRIVER_H
+#define DISTRIBUTION_DRIVER_H
+
+#include "base/digest.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a kind of distribution point can do. A driver carries out single operations and judges their errors;
+ * all distrust (read-back, order, seals) lives above, in transfer.c and pointer.c, the same for every kind.
+ *
+ * Paths are relative to the DP's base, '/'-separated, safe (layout.h builds them all). A wrapper (throttle,
+ * faults) is a driver around a driver: one function. submit never fails: operation->err says, and done() is
+ * called exactly once, in the I/O thread, never from within submit. After cancel, done still comes, soon. */
+enum operation_kind {
+	OPERATION_READ,  /* a small whole file (≤ size_max) into result.data */
+	OPERATION_WRITE, /* data → path, replacing, atomically where the kind can, parents made; durable on
+	                    file kinds */
+	OPERATION_PUT, /* size bytes of fd from offset 0 → path, replacing, parents made, executable bit where
+	                  there is one */
+	OPERATION_HASH, /* read the whole file back: result.size and result.digest */
+	OPERATION_STAT, /* result.size of a file; found says whether it (or a folder) is there */
+	OPERATION_COPY, /* file `from` → path on the DP itself, parents made */
+	OPERATION_MOVE, /* file or folder `from` → path, parents made; replace false: result.exists where path
+	                   is there */
+	OPERATION_REMOVE, /* file or whole folder; nothing there is fine */
+	OPERATION_SETTLE, /* all that was written below path before is durable when done */
+	OPERATION_POINT,  /* can.point only: data → path under a lock, if check(current bytes, context) says
+	                     so; and a  symlink `link` → `link_target` beside it, both by rename */
+};
+
+enum point_verdict { POINT_REPLACE, POINT_KEEP };
+
+struct operation {
+	enum operation_kind kind;
+	const char *path, *from; /* owned by the submitter until done */
+	struct view data;        /* WRITE, POINT; the submitter's until done */
+	int fd;                  /* PUT: read with pread only, shared between operations; the submitter's */
+	uint64_t size;           /* PUT */
+	bool executable;         /* PUT, COPY */
+	bool replace;            /* MOVE */
+	size_t size_max;         /* READ */
+	const char *link, *link_target;                                  /* POINT */
+	enum point_verdict (*check)(struct view current, void *context); /* POINT: current absent where there
+	                                                                    is none; runs on a pool thread */
+	void *check_context;
+	void (*moved)(struct operation *operation,
+	        uint64_t bytes_so_far); /* PUT, HASH: for progress, I/O thread; NULL */
+	void (*done)(struct operation *operation);
+	void *context; /* the submitter's */
+
+	struct {
+		enum status status; /* OK also where found is false. RETRY: may work later; REJECT: this DP
+		                       cannot do it */
+		struct error err;
+		bool found;     /* READ, STAT, HASH, COPY and MOVE (of `from`) */
+		bool exists;    /* MOVE without replace: path was there, nothing moved */
+		bool ambiguous; /* a change was sent and its answer never came: it may have happened */
+		bool kept;      /* POINT: check said POINT_KEEP */
+		uint64_t size;
+		char digest[DIGEST_SIZE];
+		char *data; /* READ, and POINT (what was there before): malloc'ed, the submitter's to free */
+		size_t len;
+		int64_t retry_after_ms;
+	} result;
+
+	void *driver_private; /* the driver's until done */
+};
+
+struct driver_can {   /* false until probed */
+	bool move;    /* MOVE of folders, refusing to overwrite when asked */
+	bool copy;    /* COPY of files */
+	bool point;   /* POINT: refuses older fences under a lock */
+	bool durable; /* SETTLE means something */
+};
+
+struct driver;
+struct driver_ops {
+	void (*submit)(struct driver *driver, struct operation *operation);
+	void (*cancel)(struct driver *driver, struct operation *operation);
+	void (*close)(struct driver *driver); /* all operations are done by then */
+};
+struct driver {
+	const struct driver_ops *ops;
+	struct driver_can can; /* set by the time the first READ (of dp.json) is done */
+};
+
+#endif
