@@ -10,7 +10,7 @@ struct digest_stream;
 struct digest_stream *digest_start(void);
 void digest_add(struct digest_stream *stream, const void *data, size_t len);
 void digest_finish(struct digest_stream *stream, char text[DIGEST_SIZE]); /* frees the stream */
-void digest_discard(struct digest_stream *stream);                        /* frees it unfinished; NULL is fine */
+void digest_discard(struct digest_stream *stream); /* frees it unfinished; NULL is fine */
 
 void digest_of(struct view data, char text[DIGEST_SIZE]);
 bool digest_is_valid(const char *text);

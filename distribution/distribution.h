@@ -79,10 +79,9 @@ struct transfer_progress {
 	uint64_t bytes_done, bytes_total, files_done, files_total;
 };
 
-struct transfer; /* a handle to cancel by; dies when done has been called */
-/* Copies what it needs of spec and takes a reference of the manifest. cancel is a wish: done still comes,
- * perhaps OK. */
-struct transfer *transfer_submit(struct distribution *distribution, const struct transfer_spec *spec);
+/* Copies what it needs of spec and takes a reference of the manifest. Returns a number to cancel by, never 0 and never
+ * used twice. */
+uint64_t transfer_submit(struct distribution *distribution, const struct transfer_spec *spec);
 
 /* Switch: make a staged version current, or just look. */
 enum pointer_wish { POINTER_SWITCH, POINTER_READ };
@@ -119,13 +118,11 @@ struct pointer_result {
 	int64_t retry_after_ms;
 };
 
-struct pointer; /* a handle to cancel by */
-struct pointer *pointer_submit(struct distribution *distribution, const struct pointer_spec *spec);
+uint64_t pointer_submit(struct distribution *distribution, const struct pointer_spec *spec); /* as transfer_submit() */
 
-/* From any thread, any time before close; the handle may be done and gone already only if the caller makes
- * sure that it is not: callers cancel from where they also receive done. */
-void transfer_cancel(struct distribution *distribution, struct transfer *transfer);
-void pointer_cancel(struct distribution *distribution, struct pointer *pointer);
+/* A wish, from any thread, also when the transfer or pointer is done already (then nothing happens): done still comes
+ * exactly once, perhaps with STATUS_OK, else as "canceled". */
+void distribution_cancel(struct distribution *distribution, uint64_t submission);
 
 /* True where the distribution point itself refuses an older fence (a lock, a proven conditional write), so
  * that a stalled twin's late switch cannot take effect. */

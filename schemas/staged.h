@@ -4,18 +4,14 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/position.h"
 
 #include <stdint.h>
 
-/* The records of the staged topic, which only stagers write. All strings are borrowed when written; staged_parse()
- * makes a record whose strings live until staged_free(). Readers ignore fields they don't know. */
+/* The records of the staged topic, which only stagers write. All strings are borrowed when written;
+ * staged_parse() makes a record whose strings live until staged_free(). Readers ignore fields they don't
+ * know. */
 enum staged_type { STAGED_STAGED, STAGED_RELEASE, STAGED_WITHHELD };
-
-/* A place in a topic that carries the same partition number for one package everywhere. */
-struct position {
-	int32_t partition;
-	int64_t offset; /* -1: none */
-};
 
 struct staged_record {
 	enum staged_type type;
@@ -43,9 +39,10 @@ struct staged_record {
 
 void staged_write(const struct staged_record *record, struct buffer *out);
 
-/* "invalid_json", "missing_field", "invalid_field", "unknown_type", "newer_schema" with STATUS_REJECT. The key, where
- * key.data is not NULL, must be the package_id ("key_mismatch"). */
-must_check enum status staged_parse(struct view key, struct view value, struct staged_record **ret, struct error *err);
+/* "invalid_json", "missing_field", "invalid_field", "unknown_type", "newer_schema" with STATUS_REJECT. The
+ * key, where key.data is not NULL, must be the package_id ("key_mismatch"). */
+must_check enum status staged_parse(
+        struct view key, struct view value, struct staged_record **ret, struct error *err);
 void staged_free(struct staged_record *record); /* NULL is fine; only for parsed ones */
 
 #endif

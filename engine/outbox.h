@@ -1,0 +1,67 @@
+#ifndef ENGINE_OUTBOX_H
+#define ENGINE_OUTBOX_H
+
+#include "base/bytes.h"
+#include "base/position.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What one batch says: everything that one transaction will carry. A machine appends rows (its changed
+ * state), records (for output topics) and dead letters; all bytes are copied in. Nothing leaves before the
+ * commit, and the order of appending is the order in each topic. */
+enum outbox_kind {
+	OUTBOX_ROW,         /* → changelog: key is the whole changelog key; value absent: the row is gone */
+	OUTBOX_RECORD,      /* → output topic number `output` */
+	OUTBOX_DEAD_LETTER, /* → dead letters: key and value byte-identical, reason in headers */
+	OUTBOX_REROUTE,     /* → input topic, the partition that its key belongs to */
+};
+
+struct outbox_header {
+	struct view name, value;
+};
+
+struct outbox_message {
+	enum outbox_kind kind;
+	int output;        /* RECORD */
+	int32_t partition; /* REROUTE; else the shard's own */
+	struct view key, value;
+	const struct outbox_header *headers;
+	size_t header_count;
+};
+
+struct outbox;
+
+/* Bounds of one transaction; the shard stops taking input well before. */
+enum { OUTBOX_BYTES_MAX = 64 << 20, OUTBOX_VALUE_MAX = 1 << 20 };
+
+struct outbox *outbox_new(void);
+void outbox_free(struct outbox *outbox); /* NULL is fine */
+void outbox_clear(struct outbox *outbox);
+
+/* Rows and records of the state being applied; outbox_about() is the engine's, called before each apply. row
+ * is the row's own name within its key ("v/1.0"); the changelog key is "<key>/<row>". traceparent may be
+ * absent. */
+void outbox_about(struct outbox *outbox, struct view key, struct view traceparent);
+void outbox_row(struct outbox *outbox, struct view row, struct view value);
+void outbox_row_gone(struct outbox *outbox, struct view row);
+void outbox_record(struct outbox *outbox, int output, struct view value); /* key and traceparent as about */
+void outbox_record_traced(struct outbox *outbox, int output, struct view value, struct view traceparent);
+
+/* The record being applied can never succeed: it goes to the dead letters byte-identical, with code and
+ * message in headers. At most once per record; only while one is applied. */
+void outbox_dead_letter(struct outbox *outbox, const char *code, const char *message);
+
+/* The engine's own. */
+struct record;
+void outbox_record_is(
+        struct outbox *outbox, const struct record *record); /* NULL: no record is being applied */
+void outbox_reroute(struct outbox *outbox, const struct record *record, int32_t partition);
+void outbox_engine_row(struct outbox *outbox, const char *key, struct view value); /* "@position" … */
+size_t outbox_count(const struct outbox *outbox);
+size_t outbox_bytes(const struct outbox *outbox);
+bool outbox_is_overfull(
+        const struct outbox *outbox); /* something did not fit: the batch must not be committed */
+const struct outbox_message *outbox_message(const struct outbox *outbox, size_t index);
+
+#endif
