@@ -24,7 +24,7 @@ must_check enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, in
 /* Reads the changelog, read_committed, from its start until the claim at claim_offset comes by, giving every
  * row in order (the engine's own "@…" too). LOST where the partition ends, or goes on beyond claim_offset,
  * without it. REFUSED where there is no "@genesis" row, or row() said so. */
-must_check enum outcome kafka_restore(struct kafka *kafka, int64_t claim_offset,
+must_check enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t claim_offset,
         enum status (*row)(struct view key, struct view value, void *context, struct error *err),
         void *context, struct error *err);
 

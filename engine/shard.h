@@ -31,8 +31,6 @@ struct shard_status { /* a snapshot for health and logs; any thread */
 	int64_t oldest_wake_ms;
 };
 
-struct notice; /* worker.c's: the latest notices, given to each shard */
-
 struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t partition, struct kafka *kafka,
         const struct shard_limits *limits);
 void shard_free(struct shard *shard); /* after shard_run() returned and every effect has been delivered */
@@ -46,7 +44,8 @@ void shard_end(struct shard *shard);  /* finish the transaction under way, then 
 void shard_hush(struct shard *shard); /* start nothing new and cancel what is under way (a revoke) … */
 bool shard_is_hushed(struct shard *shard);
 void shard_resume(struct shard *shard); /* … until this: it came back */
-void shard_notice(struct shard *shard, const char *name, const void *notice);
+void shard_notice(struct shard *shard, const char *name,
+        struct view notice); /* copied; kept for the next restore too */
 void shard_read_status(struct shard *shard, struct shard_status *ret);
 
 /* For kafka_wait(): what to poll beside the input. */

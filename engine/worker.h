@@ -132,8 +132,8 @@ struct worker_spec {
 int worker_main(const struct worker_spec *spec, int argc, char **argv);
 
 /* From any thread. A notice is applied to every state as EVENT_NOTICE, and again to every shard that restores
- * later; a newer notice of the same name replaces the older. Takes over notice; free_notice may be NULL. */
-void worker_notice(struct worker *worker, const char *name, void *notice, void (*free_notice)(void *notice));
+ * later; a newer notice of the same name replaces the older. Bytes are copied. */
+void worker_notice(struct worker *worker, const char *name, struct view notice);
 
 /* From any thread: one record for eyes only, outside all transactions; dropped where the queue is full. */
 void worker_tell(struct worker *worker, struct view key, struct view value);
