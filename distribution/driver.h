@@ -27,7 +27,9 @@ enum operation_kind {
 	OPERATION_REMOVE, /* file or whole folder; nothing there is fine */
 	OPERATION_SETTLE, /* all that was written below path before is durable when done */
 	OPERATION_POINT,  /* can.point only: data → path under a lock, if check(current bytes, context) says
-	                     so; and a  symlink `link` → `link_target` beside it, both by rename */
+	                     so; and a  symlink `link` → `link_target` beside it, both by rename. Where the
+	                     current bytes equal data the link is mended, whatever check said: a crash may
+	                     have left it behind. link: a path below the base like path; NULL: none */
 };
 
 enum point_verdict { POINT_REPLACE, POINT_KEEP };
@@ -73,6 +75,8 @@ struct driver_can {   /* false until probed */
 	bool copy;    /* COPY of files */
 	bool point;   /* POINT: refuses older fences under a lock */
 	bool durable; /* SETTLE means something */
+	bool point_lasts; /* POINT's lock cannot be lost while its holder is stopped (a local file system): a
+	                     stalled twin's late switch is refused */
 };
 
 struct driver;
