@@ -3,7 +3,8 @@
 
 #include "schemas/staged.h"
 
-/* current.json, the pointer on a distribution point: which version is current and which release made it so. */
+/* current.json, the pointer on a distribution point: which version is current and which release made it so.
+ */
 struct current {
 	const char *package_id, *version, *digest;
 	const char *manifest;     /* path of the seal below the package: "manifests/1.0.json" */

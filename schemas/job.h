@@ -3,7 +3,8 @@
 
 #include "schemas/manifest.h"
 
-/* A record of the jobs topic: what a user asks for. Strict: an unknown or mistyped field is rejected by name. */
+/* A record of the jobs topic: what a user asks for. Strict: an unknown or mistyped field is rejected by name.
+ */
 enum job_type { JOB_CREATE, JOB_UPDATE };
 enum job_gate { GATE_EACH, GATE_ALL };
 enum job_deadline { DEADLINE_DEFAULT, DEADLINE_AT, DEADLINE_AFTER, DEADLINE_NEVER };
@@ -19,7 +20,8 @@ struct job {
 	char *manifest_url;
 	char manifest_digest[DIGEST_SIZE]; /* "" without content */
 
-	char **distribution_points; /* names and "group:NAME" as written, without duplicates; NULL: none given */
+	char **distribution_points; /* names and "group:NAME" as written, without duplicates; NULL: none given
+	                             */
 	size_t distribution_point_count;
 
 	enum job_gate gate;
@@ -39,7 +41,8 @@ enum {
 	DP_NAME_SIZE = 65,
 };
 
-/* What could be read of a job that is rejected, so that its status can name it; fields are "" where unreadable. */
+/* What could be read of a job that is rejected, so that its status can name it; fields are "" where
+ * unreadable. */
 struct job_hint {
 	char job_id[JOB_ID_SIZE];
 	char package_id[PACKAGE_ID_SIZE];
@@ -48,12 +51,11 @@ struct job_hint {
 
 /* Parses a job; key is the record's key (data NULL: the record has none). STATUS_REJECT with a code:
  *   not a job at all, goes to the dead letters too: "invalid_json", "too_large", "too_deep", "missing_key",
- *     "tombstone" (value.data NULL), "key_mismatch", "structured_cloudevent", "missing_field", "invalid_type",
- *     "unknown_type", "unknown_field", "invalid_field", "newer_schema"
- * and words that begin with the field's name. On success *ret is the caller's, to be given to job_free(). *hint is
- * always filled. */
-must_check enum status job_parse(struct view key, struct view value, struct job **ret, struct job_hint *hint,
-	struct error *err);
+ *     "tombstone" (value.data NULL), "key_mismatch", "structured_cloudevent", "missing_field",
+ * "invalid_type", "unknown_type", "unknown_field", "invalid_field", "newer_schema" and words that begin with
+ * the field's name. On success *ret is the caller's, to be given to job_free(). *hint is always filled. */
+must_check enum status job_parse(
+        struct view key, struct view value, struct job **ret, struct job_hint *hint, struct error *err);
 void job_free(struct job *job); /* NULL is fine */
 
 void job_write(const struct job *job, struct buffer *out); /* the JSON that job_parse() takes */

@@ -31,19 +31,20 @@ enum { MANIFEST_FILES_MAX = 1000000, MANIFEST_BYTES_MAX = 256 << 20, MANIFEST_PA
 
 /* Parses {"files":[…]} in any order of keys and files. base_url: NULL for content inline in a job or a sealed
  * manifest; else the URL that the manifest was fetched from, and a file without a url gets the one beside it.
- * STATUS_REJECT names the field ("content.files[3].path: …" with field_prefix "content"). On success *ret is a
- * reference of the caller's, to be given back by manifest_unref(). */
-must_check enum status manifest_parse(struct view json, const char *base_url, struct manifest **ret,
-	struct error *err);
+ * STATUS_REJECT names the field ("content.files[3].path: …" with field_prefix "content"). On success *ret is
+ * a reference of the caller's, to be given back by manifest_unref(). */
+must_check enum status manifest_parse(
+        struct view json, const char *base_url, struct manifest **ret, struct error *err);
 
 /* Builds one from files in any order (taking the array and its strings, also on failure). */
 must_check enum status manifest_new(struct manifest_file *files, size_t count, const char *field_prefix,
-	struct manifest **ret, struct error *err);
+        struct manifest **ret, struct error *err);
 
 struct manifest *manifest_ref(struct manifest *manifest);
 void manifest_unref(struct manifest *manifest); /* NULL is fine; from any thread */
 
 void manifest_write_canonical(const struct manifest *manifest, struct buffer *out);
-void manifest_write_with_urls(const struct manifest *manifest, struct buffer *out); /* the "content" of a job */
+void manifest_write_with_urls(
+        const struct manifest *manifest, struct buffer *out); /* the "content" of a job */
 
 #endif

@@ -44,7 +44,7 @@ struct job_status { /* type "job" */
 	const char *requested_by, *annotations; /* NULL: left out; annotations is JSON text */
 	int64_t deadline_ms;                    /* 0: left out */
 	/* held */
-	uint32_t staged, targets; /* waiting_for; targets 0: not known yet */
+	uint32_t staged, targets;   /* waiting_for; targets 0: not known yet */
 	const char *const *missing; /* at most HELD_MISSING_MAX are written */
 	size_t missing_count;
 	/* terminal */
@@ -81,11 +81,12 @@ struct progress { /* progress topic: for eyes only */
 };
 void progress_write(const struct progress *progress, struct buffer *out);
 
-/* What --wait follows: any record of status or progress, loosely parsed. Fields absent from the record are NULL, 0
- * or -1. */
+/* What --wait follows: any record of status or progress, loosely parsed. Fields absent from the record are
+ * NULL, 0 or -1. */
 struct status_event {
 	char type[24]; /* "job", "duplicate", "distribution_point", "progress" */
-	char job_id[JOB_ID_SIZE], package_id[PACKAGE_ID_SIZE], version[VERSION_SIZE], distribution_point[DP_NAME_SIZE];
+	char job_id[JOB_ID_SIZE], package_id[PACKAGE_ID_SIZE], version[VERSION_SIZE],
+	        distribution_point[DP_NAME_SIZE];
 	char state[24];
 	bool final;
 	char reason[ERROR_CODE_MAX], detail[ERROR_MESSAGE_MAX];

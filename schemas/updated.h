@@ -3,7 +3,8 @@
 
 #include "schemas/staged.h"
 
-/* A record of the updated topic: what is now current where, citing the staged event and the release it rests on. */
+/* A record of the updated topic: what is now current where, citing the staged event and the release it rests
+ * on. */
 struct updated_record {
 	const char *id;
 	int64_t time_ms;
