@@ -39,10 +39,14 @@ struct operation {
 	const char *path, *from; /* owned by the submitter until done */
 	struct view data;        /* WRITE, POINT; the submitter's until done */
 	int fd;                  /* PUT: read with pread only, shared between operations; the submitter's */
-	uint64_t size;           /* PUT */
-	bool executable;         /* PUT, COPY */
-	bool replace;            /* MOVE */
-	size_t size_max;         /* READ */
+	uint64_t size;   /* PUT; HASH and COPY: what it should be, for pacing and time-outs; 0: unknown */
+	bool executable; /* PUT, COPY */
+	bool replace;    /* MOVE */
+	bool folder;     /* MOVE, REMOVE: a hint that path (and from) are folders; saves HTTP a request */
+	const void
+	        *flow; /* operations of one flow take turns with those of others; any address, never followed
+	                */
+	size_t size_max;                                                 /* READ */
 	const char *link, *link_target;                                  /* POINT */
 	enum point_verdict (*check)(struct view current, void *context); /* POINT: current absent where there
 	                                                                    is none; runs on a pool thread */
@@ -70,11 +74,11 @@ struct operation {
 	void *driver_private; /* the driver's until done */
 };
 
-struct driver_can {   /* false until probed */
-	bool move;    /* MOVE of folders, refusing to overwrite when asked */
-	bool copy;    /* COPY of files */
-	bool point;   /* POINT: refuses older fences under a lock */
-	bool durable; /* SETTLE means something */
+struct driver_can {       /* false until probed */
+	bool move;        /* MOVE of folders, refusing to overwrite when asked */
+	bool copy;        /* COPY of files */
+	bool point;       /* POINT: refuses older fences under a lock */
+	bool durable;     /* SETTLE means something */
 	bool point_lasts; /* POINT's lock cannot be lost while its holder is stopped (a local file system): a
 	                     stalled twin's late switch is refused */
 };
