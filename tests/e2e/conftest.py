@@ -1,0 +1,42 @@
+import os
+import re
+import tempfile
+
+import pytest
+
+import harness
+
+
+@pytest.fixture(scope="session")
+def bootstrap():
+    """One real Kafka for all tests (or the one in $BOOTSTRAP); each test has topics of its own."""
+    if os.environ.get("BOOTSTRAP"):
+        yield os.environ["BOOTSTRAP"]
+        return
+    with tempfile.TemporaryDirectory(prefix="holdpoint-kafka-") as folder, harness.kafka(folder + "/kafka") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def web():
+    """Two real nginx servers; each test uses folders of its own on them."""
+    with tempfile.TemporaryDirectory(prefix="holdpoint-nginx-") as folder, harness.nginx(folder, 2) as urls:
+        yield urls
+
+
+@pytest.fixture
+def system(bootstrap, tmp_path, request):
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:60].strip("-")
+    system = harness.System(bootstrap, tmp_path, f"{name}-{os.getpid()}.")
+    yield system
+    system.close()
+
+
+@pytest.fixture
+def pipeline(system, web):
+    """Two stagers and two updaters on one file and two nginx distribution points, not started yet."""
+    system.add_file_point("paris", groups=["emea", "all"])
+    system.add_http_point("tokyo", f"{web[0]}{system.prefix}tokyo/", groups=["apac", "all"])
+    system.add_http_point("osaka", f"{web[1]}{system.prefix}osaka/", groups=["apac", "all"])
+    system.ready()
+    return system
