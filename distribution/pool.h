@@ -19,7 +19,7 @@
  * no life for its patience, or did not return soon after a cancel, it is answered without its thread. So a
  * work must own all that run() touches: it lives on until release(), which may come long after done(). A
  * lane (one distribution point) bounds how many threads it can hold; when all of these are lost, what waits
- * in the lane is answered as lost at once. One hung distribution point so never stops another. */
+ * in the lane is answered as lost at once. So one hung distribution point stops no other. */
 struct pool;
 
 struct pool_lane {              /* the submitter's; set most, leave the rest zero; must outlive its works */
@@ -81,8 +81,8 @@ void pool_cancel(struct pool *pool, struct pool_work *work); /* a wish; done() c
  * most every 500 ms, and is false once the work should end because it was canceled or lost. */
 bool pool_go_on(struct pool_work *work);
 
-/* Cancels and answers all, bounded: what has not returned after wait_ms is lost, and its thread is left
- * behind with its memory. NULL is fine. */
+/* Cancels and answers all, bounded; nothing may be submitted any more: what has not returned after wait_ms is
+ * lost, and its thread is left behind with its memory. NULL is fine. */
 void pool_close(struct pool *pool, int64_t wait_ms);
 
 #endif
