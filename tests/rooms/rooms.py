@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+"""Holds the source to its own rules: which room may include which, who may use which library, how long things are.
+
+A line of code should know its room. Prints each breach as file:line and words; exit code 1 if there is any.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOMS = {  # room → rooms that it may include
+    "base": {"base"},
+    "schemas": {"base", "schemas"},
+    "distribution": {"base", "schemas", "distribution"},
+    "engine": {"base", "engine"},
+    "stager": {"base", "schemas", "distribution", "engine", "stager"},
+    "updater": {"base", "schemas", "distribution", "engine", "updater"},
+    "producer": {"base", "schemas", "engine", "producer"},
+}
+BASE = {"bytes", "clock", "digest", "error", "log", "map", "memory", "position", "queue", "timestamp"}  # a closed list
+LIBRARIES = {  # header → the files that may include it
+    "uthash.h": {"base/map.c"},
+    "openssl/": {"base/digest.c"},
+    "jansson.h": {"schemas/json.c"},
+    "curl/": {"distribution/pump.c", "distribution/url.c"},
+    "librdkafka/": {"engine/kafka/internal.h"},
+    "microhttpd.h": {"engine/health.c"},
+}
+FORBIDDEN = {  # room → words that it does not know
+    "engine": r"\b(package|manifest|jansson|json_|distribution point|stager|updater)\b",
+    "distribution": r"\b(topic|kafka|rdkafka|consumer group)\b",
+}
+# what a pure file must not call: it gets its time as an argument and does no I/O
+PURE = {"stager/gate.c", "updater/switch.c", "engine/shard.c", "engine/effects.c", "engine/outbox.c", "engine/store.c",
+        "engine/timers.c", "engine/route.c"}
+IMPURE = r"\b(poll|sleep|usleep|nanosleep|pthread_mutex_lock|open|read|write|fopen|time|clock_gettime|rand|random)\("
+FUNCTION_LINES, FILE_LINES = 70, 600
+
+
+def sources():
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.[ch]")):
+            yield room, path, str(path.relative_to(ROOT)), path.read_text()
+
+
+def code_only(text):
+    """Without comments and string contents, line numbers kept."""
+    text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.S)
+    text = re.sub(r"//[^\n]*", "", text)
+    return re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
+
+
+def check_includes(room, name, text):
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if not match:
+            continue
+        kind, header = match.groups()
+        target = header.split("/")[0]
+        if kind == '"' and target in ROOMS and target not in ROOMS[room]:
+            yield f"{name}:{number}: {room} must not include {header}"
+        if header.startswith("engine/kafka/") and not name.startswith(("engine/", "producer/")):
+            yield f"{name}:{number}: only the engine and the producer's tools know engine/kafka"
+        for library, users in LIBRARIES.items():
+            if kind == "<" and header.startswith(library) and name not in users:
+                yield f"{name}:{number}: {header} is included by {', '.join(users)} alone"
+
+
+def check_words(room, name, text):
+    lines = text.splitlines()
+    if room in FORBIDDEN:
+        for number, line in enumerate(lines, 1):
+            match = re.search(FORBIDDEN[room], line, re.I)
+            if match and not line.lstrip().startswith("#include"):
+                yield f"{name}:{number}: {room} does not know the word '{match.group()}'"
+    if name in PURE:
+        for number, line in enumerate(code_only(text).splitlines(), 1):
+            match = re.search(IMPURE, line)
+            if match:
+                yield f"{name}:{number}: a pure file calls {match.group()[:-1]}()"
+
+
+def check_lengths(name, text):
+    lines = code_only(text).splitlines()
+    if len(lines) > FILE_LINES:
+        yield f"{name}:1: {len(lines)} lines; a file holds one idea (at most {FILE_LINES})"
+    start = None
+    for number, line in enumerate(lines, 1):
+        if line.startswith("{"):
+            start = number
+        elif line.startswith("}") and start:
+            if number - start > FUNCTION_LINES:
+                yield f"{name}:{start}: a function of {number - start} lines (at most {FUNCTION_LINES})"
+            start = None
+
+
+def check_base():
+    for path in (ROOT / "base").glob("*.[ch]"):
+        if path.stem not in BASE:
+            yield f"base/{path.name}:1: base is a closed list: {', '.join(sorted(BASE))}"
+
+
+def check_pages():
+    """Every path that a page names is there."""
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        if not page.exists():
+            continue
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            for path in re.findall(r"`((?:base|schemas|distribution|engine|stager|updater|producer|tests|script|docs|compose)/[\w./-]+)`", line):
+                if not (ROOT / path).exists():
+                    yield f"{page.relative_to(ROOT)}:{number}: there is no {path}"
+
+
+def main():
+    breaches = [*check_base(), *check_pages()]
+    files = 0
+    for room, _, name, text in sources():
+        files += 1
+        breaches += [*check_includes(room, name, text), *check_words(room, name, text), *check_lengths(name, text)]
+    for breach in breaches:
+        print(breach)
+    print(f"{files} source files, {len(breaches)} breaches")
+    return 1 if breaches or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
