@@ -16,6 +16,15 @@ bool name_is_job_id(struct view name);
  * why not. */
 const char *name_path_problem(struct view path);
 
+/* Where bytes come from: absolute, scheme file (no host), http or https in lower case, at most 4096 bytes,
+ * valid UTF-8; no userinfo, fragment, space, backslash or control character. Returns NULL if it is one, else
+ * why not.
+ */
+enum { URL_SIZE_MAX = 4096 };
+const char *name_url_problem(struct view url);
+
+/* The bytes (1–4) of the valid UTF-8 sequence that text begins with; 0 where it begins with none. */
+size_t utf8_sequence(const char *text, size_t len);
 bool utf8_is_valid(struct view text); /* RFC 3629: no overlong forms, no surrogates */
 
 #endif
