@@ -8,8 +8,13 @@
  *
  *   OK       done
  *   LOST     the shard may no longer be ours, or nobody knows whether a transaction went through: forget the
- * state, claim again (if the group still gives it to us) ENDED    the shard was told to end: stop REFUSED  it
- * must not be run as things are; err says why and what to do. */
+ *            state, claim again (if the group still gives it to us)
+ *   ENDED    the shard was told to end: stop
+ *   REFUSED  it must not be run as things are; err says why and what to do
+ *
+ * A LOST from kafka_commit() whose err has STATUS_REJECT says that the messages themselves were refused (too
+ * large for the topic, an invalid record): it will happen again, so the shard looks for the record that
+ * causes it. Every other status (a fence, a time-out, an abort by the coordinator) is nobody's fault. */
 enum outcome { OUTCOME_OK, OUTCOME_LOST, OUTCOME_ENDED, OUTCOME_REFUSED };
 
 struct kafka;
@@ -29,10 +34,11 @@ must_check enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, 
         void *context, struct error *err);
 
 /* Opens the input at offset (-1: the log's start). REFUSED where offset lies before the log's start or past
- * its end. last: fingerprint of the record before offset as kafka_fingerprint() gave it, or absent; where
- * that record is still there and differs the log was re-created: REFUSED. */
+ * its end. last: fingerprint of the record at last_offset, the one before offset (control records may lie
+ * between), as kafka_fingerprint() gave it; absent and -1 where there was none. Where that record is still
+ * there and differs the log was re-created: REFUSED. */
 must_check enum outcome kafka_open_input(
-        struct kafka *kafka, int64_t offset, struct view last, struct error *err);
+        struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err);
 enum { FINGERPRINT_SIZE = 33 };
 void kafka_fingerprint(const struct record *record, char text[FINGERPRINT_SIZE]);
 
@@ -42,8 +48,8 @@ enum { WAIT_INPUT = 1, WAIT_COMPLETIONS = 2, WAIT_CONTROL = 4 };
 int kafka_wait(struct kafka *kafka, int64_t timeout_ms, bool paused);
 
 /* Takes up to most records that are here, in order, without blocking; *ret_next is the offset to go on at,
- * which also moves over the log's own control records. Records are valid until the next call. LOST on errors
- * that a re-open may mend (after back-off). */
+ * which also moves over the log's own control records. Records are valid until the next kafka_read(),
+ * whatever else is called between. LOST on errors that a re-open may mend (after back-off). */
 must_check enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most,
         size_t *ret_count, int64_t *ret_next, struct error *err);
 

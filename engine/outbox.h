@@ -13,9 +13,15 @@
 enum outbox_kind {
 	OUTBOX_ROW,         /* → changelog: key is the whole changelog key; value absent: the row is gone */
 	OUTBOX_RECORD,      /* → output topic number `output` */
-	OUTBOX_DEAD_LETTER, /* → dead letters: key and value byte-identical, reason in headers */
-	OUTBOX_REROUTE,     /* → input topic, the partition that its key belongs to */
+	OUTBOX_DEAD_LETTER, /* → dead letters: key and value byte-identical, reason in headers; the committing
+	                       side adds __connect.errors.topic, since it alone knows the topic's full name */
+	OUTBOX_REROUTE, /* → input topic, the partition that its key belongs to; its first position goes along
+	                   in the ORIGIN_… headers, which the reading side puts into record->origin */
 };
+
+/* Values are decimal numbers. */
+#define ORIGIN_PARTITION_HEADER "holdpoint-origin-partition"
+#define ORIGIN_OFFSET_HEADER "holdpoint-origin-offset"
 
 struct outbox_header {
 	struct view name, value;

@@ -22,6 +22,7 @@ struct shard_limits {
 	size_t batch_bytes;   /* outbox bytes after which a batch is closed; 0: 8 MiB */
 	uint32_t lane_limit;  /* effects under way per lane; 0: 64 */
 	int64_t pause_ms;     /* least time between two transactions of this shard while little is waiting */
+	int64_t drain_ms;     /* at the end, wait so long for cancelled effects; 0: 2,000 */
 };
 
 struct shard_status { /* a snapshot for health and logs; any thread */
@@ -33,7 +34,10 @@ struct shard_status { /* a snapshot for health and logs; any thread */
 
 struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t partition, struct kafka *kafka,
         const struct shard_limits *limits);
-void shard_free(struct shard *shard); /* after shard_run() returned and every effect has been delivered */
+/* After shard_run() returned and shard_outstanding() is 0: a token delivered later would push into freed
+ * memory, so a shard whose effects never come back is better leaked. NULL is fine. */
+void shard_free(struct shard *shard);
+size_t shard_outstanding(const struct shard *shard); /* effects not yet delivered, of any claim; any thread */
 
 /* The thread's body: runs until told to end or refused. Returns OUTCOME_ENDED or OUTCOME_REFUSED (err says
  * why). Before it returns it cancels its effects; their completions may still come and are dropped. */
@@ -42,8 +46,8 @@ enum outcome shard_run(struct shard *shard, struct error *err);
 /* From other threads, through the shard's control queue. */
 void shard_end(struct shard *shard);  /* finish the transaction under way, then end */
 void shard_hush(struct shard *shard); /* start nothing new and cancel what is under way (a revoke) … */
-bool shard_is_hushed(struct shard *shard);
-void shard_resume(struct shard *shard); /* … until this: it came back */
+bool shard_is_hushed(const struct shard *shard); /* nothing is under way, and nothing will start */
+void shard_resume(struct shard *shard);          /* … until this: it came back */
 void shard_notice(struct shard *shard, const char *name,
         struct view notice); /* copied; kept for the next restore too */
 void shard_read_status(struct shard *shard, struct shard_status *ret);

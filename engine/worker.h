@@ -44,9 +44,9 @@ struct event {
 	enum event_kind kind;
 	struct view key;             /* of the state */
 	const struct record *record; /* RECORD */
-	struct view tag;             /* COMPLETION: the effect's */
-	const void
-	        *result; /* COMPLETION: what the effector delivered; NOTICE: what worker_notice() was given */
+	struct view tag;             /* COMPLETION: the effect's; NOTICE: its name */
+	const void *result; /* COMPLETION: what the effector delivered; NOTICE: a const struct view *, the
+	                       bytes that worker_notice() was given */
 };
 
 /* The pure side: one state per key. */
