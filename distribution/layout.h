@@ -6,12 +6,14 @@
  *
  *   .holdpoint/dp.json                       who this DP is
  *   .holdpoint/tmp/<package>@<version>/<attempt>/…   uploads under way; '@' is in neither alphabet
+ *   .holdpoint/locks/<path>                  on file kinds: who may replace <path>; never removed
  *   <package>/content/<version>/<path>       immutable once sealed
  *   <package>/manifests/<version>.json       the seal: written last
  *   <package>/current.json                   the pointer
  *   <package>/current -> content/<version>   on file kinds */
 #define LAYOUT_DP_JSON ".holdpoint/dp.json"
 #define LAYOUT_TMP ".holdpoint/tmp"
+#define LAYOUT_LOCKS ".holdpoint/locks"
 
 char *layout_attempts(const char *package, const char *version);
 char *layout_attempt(const char *package, const char *version, const char *attempt);

@@ -1,0 +1,220 @@
+/* An operation's way on a pool thread, and the kinds that only touch names: STAT, MOVE, REMOVE, SETTLE. */
+#include "distribution/file_work.h"
+
+#include "base/memory.h"
+#include "distribution/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+struct file_work *file_work_new(const char *base, struct operation *operation)
+{
+	struct file_work *work = memory_alloc(sizeof(*work));
+	struct operation *own = &work->own;
+
+	work->operation = operation;
+	work->base = memory_text(base);
+	*own = *operation;
+	own->path = memory_text(operation->path);
+	own->from = memory_text(operation->from);
+	own->link = memory_text(operation->link);
+	own->link_target = memory_text(operation->link_target);
+	own->fd = operation->kind == OPERATION_PUT ? fcntl(operation->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	own->data.data = memory_copy(operation->data.data ? operation->data.data : "", operation->data.len);
+	memset(&own->result, 0, sizeof(own->result));
+	return work;
+}
+
+void file_work_free(struct file_work *work)
+{
+	struct operation *own = &work->own;
+
+	if (own->fd >= 0)
+		close(own->fd);
+	free((char *)own->path);
+	free((char *)own->from);
+	free((char *)own->link);
+	free((char *)own->link_target);
+	free((char *)own->data.data);
+	free(own->result.data);
+	free(work->base);
+	free(work);
+}
+
+static enum status file_stat(struct file_work *work, const struct tree *tree, struct error *err)
+{
+	struct stat stat;
+	int fd = tree_open_at(tree, work->own.path, O_PATH, 0), number = fd < 0 ? errno : 0;
+
+	if (fd >= 0) {
+		number = fstat(fd, &stat) ? errno : 0;
+		close(fd);
+	}
+	if (number == ENOENT || number == ENOTDIR)
+		return STATUS_OK;
+	if (number)
+		return tree_error(tree, number, "look at", work->own.path, err);
+	work->own.result.found = true;
+	work->own.result.size = S_ISREG(stat.st_mode) ? (uint64_t)stat.st_size : 0;
+	return STATUS_OK;
+}
+
+static enum status file_remove(struct file_work *work, const struct tree *tree, struct error *err)
+{
+	return tree_remove(tree, work->own.path, err);
+}
+
+static enum status file_settle(struct file_work *work, const struct tree *tree, struct error *err)
+{
+	return syncfs(tree->base) ? tree_error(tree, errno, "settle", work->own.path, err) : STATUS_OK;
+}
+
+/* The two ends of a move. */
+struct ends {
+	int from, to;
+	const char *from_name, *to_name;
+};
+
+/* For file systems without RENAME_NOREPLACE: link refuses an existing file, rename a folder that is not empty
+ * (and an empty one is nothing). */
+static int rename_without_flag(const struct ends *ends)
+{
+	if (linkat(ends->from, ends->from_name, ends->to, ends->to_name, 0) == 0)
+		return unlinkat(ends->from, ends->from_name, 0);
+	if (errno != EPERM)
+		return -1;
+	return renameat(ends->from, ends->from_name, ends->to, ends->to_name);
+}
+
+static int rename_ends(const struct ends *ends, bool replace)
+{
+	unsigned flag = replace ? 0 : RENAME_NOREPLACE;
+	int failed = renameat2(ends->from, ends->from_name, ends->to, ends->to_name, flag);
+
+	if (failed && !replace && (errno == EINVAL || errno == ENOSYS))
+		return rename_without_flag(ends);
+	if (failed && replace &&
+	        (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR || errno == EISDIR))
+		return renameat2(ends->from, ends->from_name, ends->to, ends->to_name, RENAME_EXCHANGE);
+	return failed;
+}
+
+static enum status move_ends(
+        struct file_work *work, const struct tree *tree, const struct ends *ends, struct error *err)
+{
+	struct operation *own = &work->own;
+	struct stat stat;
+
+	if (fstatat(ends->from, ends->from_name, &stat, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? STATUS_OK : tree_error(tree, errno, "look at", own->from, err);
+	own->result.found = true;
+	int number = rename_ends(ends, own->replace) ? errno : 0;
+	own->result.exists = !own->replace && (number == EEXIST || number == ENOTEMPTY);
+	own->result.ambiguous = !number || number == EIO || number == ETIMEDOUT || number == ESTALE;
+	if (number && !own->result.exists)
+		return tree_error(tree, number, "move to", own->path, err);
+	return STATUS_OK;
+}
+
+static enum status file_move(struct file_work *work, const struct tree *tree, struct error *err)
+{
+	struct operation *own = &work->own;
+	struct ends ends;
+	enum status status = tree_parent(tree, own->from, &ends.from, &ends.from_name, err);
+
+	if (status || ends.from < 0)
+		return status;
+	status = tree_make_parent(tree, own->path, &ends.to, &ends.to_name, err);
+	if (!status) {
+		status = move_ends(work, tree, &ends, err);
+		close(ends.to);
+	}
+	close(ends.from);
+	if (status || !own->result.found || own->result.exists)
+		return status;
+	if (own->replace) /* what was exchanged for it; else nothing is there */
+		status = tree_remove(tree, own->from, err);
+	if (!status)
+		status = tree_sync_above(tree, own->path, err);
+	if (!status)
+		status = tree_sync_above(tree, own->from, err);
+	own->result.ambiguous = status != STATUS_OK;
+	return status;
+}
+
+static const struct kind {
+	enum status (*run)(struct file_work *work, const struct tree *tree, struct error *err);
+	bool changes;
+} kinds[] = {
+        [OPERATION_READ] = {file_read, false},
+        [OPERATION_WRITE] = {file_write, true},
+        [OPERATION_PUT] = {file_put, true},
+        [OPERATION_HASH] = {file_hash, false},
+        [OPERATION_STAT] = {file_stat, false},
+        [OPERATION_COPY] = {file_copy, true},
+        [OPERATION_MOVE] = {file_move, true},
+        [OPERATION_REMOVE] = {file_remove, true},
+        [OPERATION_SETTLE] = {file_settle, true},
+        [OPERATION_POINT] = {file_point, true},
+};
+
+/* An unmounted base is often an empty folder: whatever would change it must find dp.json, unless it makes it.
+ */
+static enum status demand_identity(const struct operation *own, const struct tree *tree, struct error *err)
+{
+	if (!kinds[own->kind].changes ||
+	        (own->kind == OPERATION_WRITE && strcmp(own->path, LAYOUT_DP_JSON) == 0))
+		return STATUS_OK;
+	int fd = tree_open_at(tree, LAYOUT_DP_JSON, O_PATH, 0);
+	if (fd >= 0) {
+		close(fd);
+		return STATUS_OK;
+	}
+	if (errno != ENOENT)
+		return tree_error(tree, errno, "find", LAYOUT_DP_JSON, err);
+	return error_set(err, STATUS_RETRY, "dp_not_initialised",
+	        "%s has no " LAYOUT_DP_JSON ": mount what belongs there, or initialise it with dp init",
+	        tree->name);
+}
+
+/* Where a lock lives in this kernel and dies only with its holder. */
+static bool is_local(int fd)
+{
+	static const unsigned long remote[] = {NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+	        SMB_SUPER_MAGIC, CEPH_SUPER_MAGIC, FUSE_SUPER_MAGIC, AFS_SUPER_MAGIC, V9FS_MAGIC,
+	        CODA_SUPER_MAGIC, OCFS2_SUPER_MAGIC, 0x01161970 /* GFS2 */, 0x0bd00bd0 /* Lustre */,
+	        0x47504653 /* GPFS */};
+	struct statfs about;
+
+	if (fstatfs(fd, &about))
+		return false;
+	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+		if (((unsigned long)about.f_type & 0xffffffff) == remote[i])
+			return false;
+	return true;
+}
+
+void file_work_run(struct pool_work *pool_work)
+{
+	struct file_work *work = (struct file_work *)pool_work;
+	struct error *err = &work->own.result.err;
+	struct tree tree;
+	enum status status = tree_open(work->base, pool_work, &tree, err);
+
+	if (!status) {
+		work->base_is_local = is_local(tree.base);
+		status = demand_identity(&work->own, &tree, err);
+		if (!status)
+			status = kinds[work->own.kind].run(work, &tree, err);
+		tree_close(&tree);
+	}
+	work->own.result.status = status;
+}

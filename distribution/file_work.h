@@ -1,0 +1,47 @@
+#ifndef DISTRIBUTION_FILE_WORK_H
+#define DISTRIBUTION_FILE_WORK_H
+
+#include "distribution/driver.h"
+#include "distribution/file_tree.h"
+#include "distribution/pool.h"
+
+#include <stdatomic.h>
+
+/* One operation on a pool thread. It owns all that it touches: where its thread hangs, the operation is
+ * answered and its submitter gone while the work lives on. Only check() belongs to the submitter: it is
+ * called inside the gate, which file_work_shut() closes for good. */
+struct file_driver;
+
+struct file_work {
+	struct pool_work pool; /* first */
+	struct file_driver *driver;
+	struct operation *operation; /* the submitter's; the I/O thread's to touch only */
+	struct operation own;        /* a copy, with copies of what it points to; its result is the work's */
+	char *base;
+	bool base_is_local; /* learnt with the base open */
+	atomic_ullong moved;
+	atomic_int gate;
+};
+
+struct file_work *file_work_new(const char *base, struct operation *operation);
+void file_work_free(struct file_work *work);
+void file_work_run(struct pool_work *work);
+void file_work_expire(struct pool_work *work); /* instead of run: removes old uploads */
+void file_work_shut(struct file_work *work);   /* check() is not running, and never will be again */
+
+/* The kinds; each fills own.result but for its status and err. */
+must_check enum status file_read(struct file_work *work, const struct tree *tree, struct error *err);
+must_check enum status file_hash(struct file_work *work, const struct tree *tree, struct error *err);
+must_check enum status file_put(struct file_work *work, const struct tree *tree, struct error *err);
+must_check enum status file_copy(struct file_work *work, const struct tree *tree, struct error *err);
+must_check enum status file_write(struct file_work *work, const struct tree *tree, struct error *err);
+must_check enum status file_point(struct file_work *work, const struct tree *tree, struct error *err);
+
+/* All of a regular file of at most size_max bytes; *ret_data NULL: nothing there. */
+must_check enum status file_slurp(const struct tree *tree, const char *path, size_t size_max, char **ret_data,
+        size_t *ret_len, struct error *err);
+
+/* A name in .holdpoint/tmp that nobody else uses; the caller's to free(). */
+char *file_temporary_name(void);
+
+#endif
