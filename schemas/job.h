@@ -49,11 +49,12 @@ struct job_hint {
 	char version[VERSION_SIZE];
 };
 
-/* Parses a job; key is the record's key (data NULL: the record has none). STATUS_REJECT with a code:
- *   not a job at all, goes to the dead letters too: "invalid_json", "too_large", "too_deep", "missing_key",
- *     "tombstone" (value.data NULL), "key_mismatch", "structured_cloudevent", "missing_field",
- * "invalid_type", "unknown_type", "unknown_field", "invalid_field", "newer_schema" and words that begin with
- * the field's name. On success *ret is the caller's, to be given to job_free(). *hint is always filled. */
+/* Parses a job; key is the record's key (data NULL: the record has none). STATUS_REJECT, and a message that
+ * begins with the path of the field, where there is one ("content.files[3].size: must be …"):
+ *   "tombstone" (value.data NULL), "too_large", "too_deep", "invalid_json" (also duplicate fields, bad
+ * UTF-8), "structured_cloudevent", "newer_schema", "missing_key", "key_mismatch", "missing_field",
+ * "invalid_type" (of a value), "unknown_type" (of the job), "unknown_field", "invalid_field". On success *ret
+ * is the caller's, to be given to job_free(). *hint is always filled. */
 must_check enum status job_parse(
         struct view key, struct view value, struct job **ret, struct job_hint *hint, struct error *err);
 void job_free(struct job *job); /* NULL is fine */

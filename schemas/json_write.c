@@ -27,7 +27,7 @@ void json_end(struct buffer *out, char bracket)
 
 void json_key(struct buffer *out, const char *name)
 {
-	char text[64] = ",\"";
+	char text[128] = ",\"";
 	size_t len = strlen(name);
 	bool comma = needs_comma(out);
 

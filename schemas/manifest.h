@@ -11,7 +11,7 @@
  *
  * The digest is over the canonical form, which is also the sealed file on a distribution point:
  * {"files":[{"path":…,"size":…,"digest":…,"executable":…},…]} sorted bytewise by path, keys in this order, no
- * white space, no url. */
+ * white space, no url, UTF-8 as it is and only '"' escaped (a path has nothing else that needs it). */
 struct manifest_file {
 	char *path; /* relative, '/'-separated, safe: see name_is_path() */
 	uint64_t size;
@@ -30,7 +30,8 @@ struct manifest {
 enum { MANIFEST_FILES_MAX = 1000000, MANIFEST_BYTES_MAX = 256 << 20, MANIFEST_PATH_MAX = 1024 };
 
 /* Parses {"files":[…]} in any order of keys and files. base_url: NULL for content inline in a job or a sealed
- * manifest; else the URL that the manifest was fetched from, and a file without a url gets the one beside it.
+ * manifest; else the URL that the manifest was fetched from, and a file without a url gets the one beside it,
+ * percent-encoded.
  * STATUS_REJECT names the field ("content.files[3].path: …" with field_prefix "content"). On success *ret is
  * a reference of the caller's, to be given back by manifest_unref(). */
 must_check enum status manifest_parse(

@@ -32,7 +32,8 @@ enum job_state outcome_combine(const struct dp_outcome *outcomes, size_t count);
 struct job_status { /* type "job" */
 	const char *id;
 	int64_t time_ms;
-	const char *job_id, *package_id, *version;
+	const char *job_id, *package_id;
+	const char *version; /* NULL or "": left out, of a rejected job whose version could not be read */
 	enum job_type job_type;
 	struct position job_position; /* where the job was applied */
 	enum job_state state;
@@ -82,7 +83,8 @@ struct progress { /* progress topic: for eyes only */
 void progress_write(const struct progress *progress, struct buffer *out);
 
 /* What --wait follows: any record of status or progress, loosely parsed. Fields absent from the record are
- * NULL, 0 or -1. */
+ * "", 0 or, in positions, -1. Of a "duplicate", job_position is the original's; of a "distribution_point",
+ * reason and detail are its error's code and message. */
 struct status_event {
 	char type[24]; /* "job", "duplicate", "distribution_point", "progress" */
 	char job_id[JOB_ID_SIZE], package_id[PACKAGE_ID_SIZE], version[VERSION_SIZE],
