@@ -1,0 +1,189 @@
+#include "tests/sim/logs.h"
+
+#include "base/map.h"
+#include "base/memory.h"
+#include "tests/sim/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct log {
+	struct log_record *records;
+	size_t count, capacity, stable; /* no record before stable is open */
+};
+
+static struct log logs[LOG_TOPICS][PARTITIONS];
+static uint64_t epochs[2 * PARTITIONS];
+
+const char *log_name(enum log_topic topic)
+{
+	static const char *const names[] = {
+	        "jobs", "staged", "updated", "status", "dlq", "stager-state", "updater-state"};
+
+	return names[topic];
+}
+
+void logs_begin(void)
+{
+	memset(logs, 0, sizeof(logs));
+	memset(epochs, 0, sizeof(epochs));
+}
+
+static void record_release(struct log_record *record)
+{
+	free((char *)record->key.data);
+	free((char *)record->value.data);
+	for (size_t i = 0; i < record->header_count; i++) {
+		free(record->headers[i].name);
+		free(record->headers[i].value);
+	}
+	record->key = record->value = (struct view){NULL, 0};
+	record->header_count = 0;
+}
+
+void logs_end(void)
+{
+	for (int topic = 0; topic < LOG_TOPICS; topic++)
+		for (int partition = 0; partition < PARTITIONS; partition++) {
+			struct log *log = &logs[topic][partition];
+			for (size_t i = 0; i < log->count; i++)
+				record_release(&log->records[i]);
+			free(log->records);
+		}
+}
+
+int64_t log_end(enum log_topic topic, int32_t partition)
+{
+	return (int64_t)logs[topic][partition].count;
+}
+
+int64_t log_stable_end(enum log_topic topic, int32_t partition)
+{
+	struct log *log = &logs[topic][partition];
+
+	while (log->stable < log->count && log->records[log->stable].state != LOG_OPEN)
+		log->stable++;
+	return (int64_t)log->stable;
+}
+
+const struct log_record *log_at(enum log_topic topic, int32_t partition, int64_t offset)
+{
+	const struct log *log = &logs[topic][partition];
+
+	return offset >= 0 && offset < (int64_t)log->count ? &log->records[offset] : NULL;
+}
+
+const struct log_record *log_next_committed(
+        enum log_topic topic, int32_t partition, int64_t *offset, int64_t *ret_at)
+{
+	int64_t end = log_stable_end(topic, partition);
+
+	while (*offset < end) {
+		const struct log_record *record = log_at(topic, partition, (*offset)++);
+		if (record->state == LOG_COMMITTED) {
+			*ret_at = *offset - 1;
+			return record;
+		}
+	}
+	return NULL;
+}
+
+static struct view copy(struct view bytes)
+{
+	return bytes.data ? (struct view){memory_copy(bytes.data, bytes.len), bytes.len} : bytes;
+}
+
+static struct log_record *append(struct log *log)
+{
+	if (log->count == log->capacity) {
+		log->capacity = log->capacity ? 2 * log->capacity : 256;
+		log->records = memory_resize(log->records, log->capacity * sizeof(*log->records));
+	}
+	struct log_record *record = &log->records[log->count++];
+	memset(record, 0, sizeof(*record));
+	record->time_ms = world_now();
+	return record;
+}
+
+int64_t log_append(enum log_topic topic, int32_t partition, int producer, struct view key, struct view value)
+{
+	struct log *log = &logs[topic][partition];
+	struct log_record *record = append(log);
+
+	record->key = copy(key);
+	record->value = copy(value);
+	record->producer = producer;
+	record->state = producer < 0 ? LOG_COMMITTED : LOG_OPEN;
+	return (int64_t)log->count - 1;
+}
+
+void log_add_header(
+        enum log_topic topic, int32_t partition, int64_t offset, const char *name, struct view value)
+{
+	struct log_record *record = &logs[topic][partition].records[offset];
+
+	if (record->header_count == sizeof(record->headers) / sizeof(*record->headers))
+		abort();
+	record->headers[record->header_count++] =
+	        (struct log_header){memory_text(name), memory_copy(value.data, value.len)};
+}
+
+int log_producer(bool updater, int32_t partition)
+{
+	return (updater ? PARTITIONS : 0) + partition;
+}
+
+uint64_t log_new_epoch(int producer)
+{
+	log_end_transaction(producer, false);
+	return ++epochs[producer];
+}
+
+bool log_epoch_is_live(int producer, uint64_t epoch)
+{
+	return epochs[producer] == epoch;
+}
+
+void log_end_transaction(int producer, bool commit)
+{
+	for (int topic = 0; topic < LOG_TOPICS; topic++)
+		for (int partition = 0; partition < PARTITIONS; partition++) {
+			struct log *log = &logs[topic][partition];
+			bool any = false;
+			for (size_t i = log->count; i-- > 0;) {
+				struct log_record *record = &log->records[i];
+				if (record->producer == producer && record->state == LOG_OPEN) {
+					record->state = commit ? LOG_COMMITTED : LOG_ABORTED;
+					any = true;
+				} else if (record->producer == producer && record->state != LOG_OPEN &&
+				           record->state != LOG_COMPACTED) {
+					break; /* its earlier transactions have ended */
+				}
+			}
+			if (any) {
+				struct log_record *marker = append(log);
+				marker->state = LOG_MARKER;
+				marker->producer = producer;
+			}
+		}
+}
+
+void log_compact(enum log_topic topic, int32_t partition)
+{
+	struct log *log = &logs[topic][partition];
+	struct map *newest = map_new();
+	int64_t end = log_stable_end(topic, partition);
+
+	for (int64_t i = end - 1; i >= 0; i--) {
+		struct log_record *record = &log->records[i];
+		if (record->state != LOG_COMMITTED)
+			continue;
+		if (map_get(newest, record->key)) {
+			record_release(record);
+			record->state = LOG_COMPACTED;
+		} else {
+			map_put(newest, record->key, record);
+		}
+	}
+	map_free(newest, NULL);
+}

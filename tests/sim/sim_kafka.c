@@ -1,0 +1,359 @@
+#include "tests/sim/sim_kafka.h"
+
+#include "base/digest.h"
+#include "base/memory.h"
+#include "engine/route.h"
+#include "tests/sim/logs.h"
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VALUE_MAX = 1000000 };
+
+struct kafka {
+	int process, producer;
+	bool updater;
+	int32_t partition;
+	uint64_t epoch;
+	int64_t next; /* input offset to read */
+	bool ending, crashed, poked, wait_input;
+	bool (*still_given)(void *context);
+	void *given_context;
+};
+
+static uint64_t commits, losses, claims;
+
+uint64_t sim_commits(void)
+{
+	return commits;
+}
+
+uint64_t sim_losses(void)
+{
+	return losses;
+}
+
+uint64_t sim_claims(void)
+{
+	return claims;
+}
+
+static enum log_topic changelog(const struct kafka *kafka)
+{
+	return kafka->updater ? LOG_UPDATER_STATE : LOG_STAGER_STATE;
+}
+
+static enum log_topic input(const struct kafka *kafka)
+{
+	return kafka->updater ? LOG_STAGED : LOG_JOBS;
+}
+
+static enum log_topic output(const struct kafka *kafka, int number)
+{
+	if (number == 1)
+		return LOG_STATUS;
+	return kafka->updater ? LOG_UPDATED : LOG_STAGED;
+}
+
+struct kafka *sim_kafka_new(
+        int process, bool updater, int32_t partition, bool (*still_given)(void *context), void *context)
+{
+	struct kafka *kafka = memory_alloc(sizeof(*kafka));
+
+	*kafka = (struct kafka){.process = process,
+	        .producer = log_producer(updater, partition),
+	        .updater = updater,
+	        .partition = partition,
+	        .still_given = still_given,
+	        .given_context = context};
+	return kafka;
+}
+
+void sim_kafka_free(struct kafka *kafka)
+{
+	free(kafka);
+}
+
+void sim_kafka_end(struct kafka *kafka)
+{
+	kafka->ending = kafka->poked = true;
+}
+
+void sim_kafka_crash(struct kafka *kafka)
+{
+	kafka->crashed = kafka->poked = true;
+}
+
+void sim_kafka_poke(struct kafka *kafka)
+{
+	kafka->poked = true;
+}
+
+/* Between any two calls others may act; a dead process's calls answer ENDED and do nothing. */
+static bool pass(struct kafka *kafka)
+{
+	fiber_yield();
+	return !kafka->crashed;
+}
+
+static enum outcome lost(struct kafka *kafka, struct error *err, const char *why)
+{
+	losses++;
+	world_trace("process %d shard %d: lost, %s", kafka->process, kafka->partition, why);
+	error_set(err, STATUS_RETRY, "lost", "%s", why);
+	return OUTCOME_LOST;
+}
+
+enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_offset, int64_t *ret_time_ms,
+        struct error *err)
+{
+	if (!pass(kafka) || kafka->ending)
+		return OUTCOME_ENDED;
+	kafka->epoch = log_new_epoch(kafka->producer);
+	snprintf(claim->nonce, sizeof(claim->nonce), "%08llx%08llx", (unsigned long long)++claims,
+	        (unsigned long long)world_random(UINT32_MAX));
+	world_trace("process %d %s shard %d: claim %s", kafka->process, kafka->updater ? "updater" : "stager",
+	        kafka->partition, claim->nonce);
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	if (!log_epoch_is_live(kafka->producer, kafka->epoch))
+		return lost(kafka, err, "claimed by another while claiming");
+	*ret_offset = log_append(changelog(kafka), kafka->partition, kafka->producer, view_text("@claim"),
+	        view_text(claim->nonce));
+	*ret_time_ms = world_now();
+	log_end_transaction(kafka->producer, true);
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	if (world_percent(world_chance()->claim_answer_lost))
+		return lost(kafka, err, "the claim's answer was lost");
+	return OUTCOME_OK;
+}
+
+static enum outcome restore_row(struct claim *claim, const struct log_record *record,
+        enum status (*row)(struct view key, struct view value, void *context, struct error *err),
+        void *context, bool *genesis, struct error *err)
+{
+	if (view_is(record->key, "@genesis")) {
+		sscanf(record->value.data, "%63s", claim->log_id);
+		*genesis = true;
+	}
+	return row(record->key, record->value, context, err) == STATUS_OK ? OUTCOME_OK : OUTCOME_REFUSED;
+}
+
+enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t claim_offset,
+        enum status (*row)(struct view key, struct view value, void *context, struct error *err),
+        void *context, struct error *err)
+{
+	bool genesis = false;
+	int64_t offset = 0, at;
+
+	for (;;) {
+		if (world_percent(10) && !pass(kafka))
+			return OUTCOME_ENDED;
+		const struct log_record *record =
+		        log_next_committed(changelog(kafka), kafka->partition, &offset, &at);
+		if (!record || at > claim_offset)
+			return lost(kafka, err, "the own claim did not come by");
+		if (at == claim_offset)
+			break;
+		enum outcome outcome = restore_row(claim, record, row, context, &genesis, err);
+		if (outcome != OUTCOME_OK)
+			return outcome;
+	}
+	if (!genesis) {
+		error_set(err, STATUS_FATAL, "no_genesis", "no @genesis row");
+		return OUTCOME_REFUSED;
+	}
+	return OUTCOME_OK;
+}
+
+void kafka_fingerprint(const struct record *record, char text[FINGERPRINT_SIZE])
+{
+	struct buffer bytes;
+
+	buffer_init(&bytes, 4 << 20);
+	pack_int(&bytes, record->time_ms);
+	pack_view(&bytes, record->key);
+	pack_view(&bytes, record->value);
+	digest_name(buffer_view(&bytes), text);
+	buffer_release(&bytes);
+}
+
+static int64_t header_number(const struct log_record *record, const char *name, int64_t otherwise)
+{
+	for (size_t i = 0; i < record->header_count; i++)
+		if (strcmp(record->headers[i].name, name) == 0)
+			return strtoll(record->headers[i].value, NULL, 10);
+	return otherwise;
+}
+
+static struct record as_record(const struct kafka *kafka, const struct log_record *from, int64_t offset)
+{
+	struct record record = {.position = {kafka->partition, offset},
+	        .time_ms = from->time_ms,
+	        .key = from->key,
+	        .value = from->value};
+
+	record.origin.partition = (int32_t)header_number(from, ORIGIN_PARTITION_HEADER, kafka->partition);
+	record.origin.offset = header_number(from, ORIGIN_OFFSET_HEADER, offset);
+	return record;
+}
+
+enum outcome kafka_open_input(
+        struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err)
+{
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	if (offset > log_end(input(kafka), kafka->partition)) {
+		error_set(err, STATUS_FATAL, "past_end", "position past the log's end");
+		return OUTCOME_REFUSED;
+	}
+	const struct log_record *before = log_at(input(kafka), kafka->partition, last_offset);
+	if (last.data && before) {
+		char text[FINGERPRINT_SIZE];
+		struct record record = as_record(kafka, before, last_offset);
+		kafka_fingerprint(&record, text);
+		if (!view_is(last, text)) {
+			error_set(err, STATUS_FATAL, "recreated", "another record at the last position");
+			return OUTCOME_REFUSED;
+		}
+	}
+	kafka->next = offset < 0 ? 0 : offset;
+	return OUTCOME_OK;
+}
+
+static bool has_input(const struct kafka *kafka)
+{
+	return kafka->next < log_stable_end(input(kafka), kafka->partition);
+}
+
+static bool is_awake(void *context)
+{
+	struct kafka *kafka = context;
+
+	return kafka->poked || (kafka->wait_input && has_input(kafka));
+}
+
+int kafka_wait(struct kafka *kafka, int64_t timeout_ms, bool paused)
+{
+	kafka->wait_input = !paused;
+	fiber_sleep(timeout_ms, is_awake, kafka);
+	int woken = (kafka->poked ? WAIT_COMPLETIONS | WAIT_CONTROL : 0) |
+	            (!paused && has_input(kafka) ? WAIT_INPUT : 0);
+	kafka->poked = kafka->crashed || kafka->ending;
+	return woken;
+}
+
+enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most, size_t *ret_count,
+        int64_t *ret_next, struct error *err)
+{
+	size_t count = 0;
+	int64_t at;
+	const struct log_record *found;
+
+	(void)err;
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	most = world_percent(30) ? 1 + world_random(most < 5 ? most : 5) : most;
+	while (count < most &&
+	        (found = log_next_committed(input(kafka), kafka->partition, &kafka->next, &at)))
+		records[count++] = as_record(kafka, found, at);
+	*ret_count = count;
+	*ret_next = kafka->next;
+	return OUTCOME_OK;
+}
+
+enum outcome kafka_recall(
+        struct kafka *kafka, int64_t offset, struct record *ret_record, bool *ret_found, struct error *err)
+{
+	(void)err;
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	const struct log_record *found = log_at(input(kafka), kafka->partition, offset);
+	*ret_found = found && found->state == LOG_COMMITTED;
+	if (*ret_found)
+		*ret_record = as_record(kafka, found, offset);
+	return OUTCOME_OK;
+}
+
+static void append_message(struct kafka *kafka, const struct outbox_message *message)
+{
+	enum log_topic topic = message->kind == OUTBOX_ROW           ? changelog(kafka)
+	                       : message->kind == OUTBOX_DEAD_LETTER ? LOG_DLQ
+	                       : message->kind == OUTBOX_REROUTE     ? input(kafka)
+	                                                             : output(kafka, message->output);
+	int32_t partition = message->kind == OUTBOX_REROUTE ? message->partition : kafka->partition;
+	int64_t offset = log_append(topic, partition, kafka->producer, message->key, message->value);
+
+	for (size_t i = 0; i < message->header_count; i++) {
+		char name[128];
+		snprintf(name, sizeof(name), "%.*s", (int)message->headers[i].name.len,
+		        message->headers[i].name.data);
+		log_add_header(topic, partition, offset, name, message->headers[i].value);
+	}
+}
+
+enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, struct error *err)
+{
+	size_t count = outbox_count(outbox);
+
+	if (count == 0) {
+		world_violation("engine", "an empty commit, which proves nothing");
+		return OUTCOME_LOST;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct outbox_message *message = outbox_message(outbox, i);
+		if ((i == 0 || world_percent(10)) && !pass(kafka))
+			return OUTCOME_ENDED; /* what was appended stays open until the next owner's claim */
+		if (!log_epoch_is_live(kafka->producer, kafka->epoch))
+			return lost(kafka, err, "fenced");
+		if (message->value.len > VALUE_MAX)
+			return lost(kafka, err, "a value is too large");
+		append_message(kafka, message);
+	}
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	if (!log_epoch_is_live(kafka->producer, kafka->epoch))
+		return lost(kafka, err, "fenced");
+	bool commit = !world_percent(world_chance()->commit_abort);
+	log_end_transaction(kafka->producer, commit);
+	commits += commit;
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	if (!commit)
+		return lost(kafka, err, "aborted");
+	if (world_percent(world_chance()->commit_answer_lost))
+		return lost(kafka, err, "committed, but the answer was lost");
+	return OUTCOME_OK;
+}
+
+static bool is_given_or_told(void *context)
+{
+	struct kafka *kafka = context;
+
+	return kafka->crashed || kafka->ending || kafka->still_given(kafka->given_context);
+}
+
+enum outcome kafka_still_ours(struct kafka *kafka, int64_t position, struct error *err)
+{
+	(void)position;
+	(void)err;
+	do
+		fiber_sleep(10 + (int64_t)world_random(200), NULL, NULL);
+	while (!is_given_or_told(kafka));
+	return kafka->crashed || kafka->ending ? OUTCOME_ENDED : OUTCOME_OK;
+}
+
+void kafka_note_position(struct kafka *kafka, int64_t position)
+{
+	(void)kafka;
+	(void)position;
+}
+
+int32_t kafka_partition_of(const struct kafka *kafka, struct view key)
+{
+	(void)kafka;
+	return route_partition(key, PARTITIONS);
+}

@@ -1,0 +1,310 @@
+#include "tests/sim/world.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
+enum { STACK = 256 * 1024, FIBERS = 64, PROCESS_NUMBERS = 2 * PROCESSES };
+
+struct fiber {
+	ucontext_t context;
+	void *stack;
+	void (*body)(void *);
+	void *body_context;
+	int process;
+	int64_t wake_ms;
+	bool (*awake)(void *);
+	void *awake_context;
+	bool ended;
+};
+
+struct happening {
+	int64_t at_ms;
+	uint64_t order;
+	void (*happen)(void *);
+	void *context;
+};
+
+static struct {
+	uint64_t random, steps, order;
+	int64_t now_ms;
+	bool trace;
+	struct chance chance;
+	struct fiber *fibers[FIBERS], *running;
+	ucontext_t scheduler;
+	struct happening *happenings; /* a binary heap by (at_ms, order) */
+	size_t happening_count, happening_capacity;
+	int64_t stalled_until[PROCESS_NUMBERS];
+	char verdict[600];
+} world;
+
+static void *spare_stacks[FIBERS];
+static size_t spare_count;
+
+int64_t clock_monotonic_ms(void)
+{
+	return world.now_ms;
+}
+
+int64_t clock_wall_ms(void)
+{
+	return world.now_ms;
+}
+
+void world_begin(uint64_t seed, bool trace)
+{
+	memset(&world, 0, sizeof(world));
+	world.random = seed * 0x9e3779b97f4a7c15u + 0x1234567;
+	world.now_ms = INT64_C(1767225600000);
+	world.trace = trace;
+}
+
+void world_end(void)
+{
+	free(world.happenings);
+	world.happenings = NULL;
+}
+
+int64_t world_now(void)
+{
+	return world.now_ms;
+}
+
+uint64_t world_steps(void)
+{
+	return world.steps;
+}
+
+struct chance *world_chance(void)
+{
+	return &world.chance;
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014) */
+uint64_t world_random(uint64_t below)
+{
+	uint64_t z = (world.random += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	z ^= z >> 31;
+	return below ? z % below : 0;
+}
+
+bool world_percent(unsigned percent)
+{
+	return world_random(100) < percent;
+}
+
+void world_trace(const char *format, ...)
+{
+	va_list args;
+
+	if (!world.trace)
+		return;
+	printf("%8lld ", (long long)(world.now_ms - INT64_C(1767225600000)));
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+void world_violation(const char *invariant, const char *format, ...)
+{
+	char words[500];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	world_trace("VIOLATION %s: %s", invariant, words);
+	if (!*world.verdict)
+		snprintf(world.verdict, sizeof(world.verdict), "step=%llu invariant=%s %s",
+		        (unsigned long long)world.steps, invariant, words);
+}
+
+const char *world_verdict(void)
+{
+	return *world.verdict ? world.verdict : NULL;
+}
+
+static bool earlier(const struct happening *a, const struct happening *b)
+{
+	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
+}
+
+void world_at(int64_t at_ms, void (*happen)(void *context), void *context)
+{
+	if (world.happening_count == world.happening_capacity) {
+		world.happening_capacity = world.happening_capacity ? 2 * world.happening_capacity : 64;
+		world.happenings =
+		        memory_resize(world.happenings, world.happening_capacity * sizeof(*world.happenings));
+	}
+	struct happening new = {at_ms < world.now_ms ? world.now_ms : at_ms, world.order++, happen, context};
+	size_t i = world.happening_count++;
+	for (; i && earlier(&new, &world.happenings[(i - 1) / 2]); i = (i - 1) / 2)
+		world.happenings[i] = world.happenings[(i - 1) / 2];
+	world.happenings[i] = new;
+}
+
+static struct happening next_happening(void)
+{
+	struct happening first = world.happenings[0], last = world.happenings[--world.happening_count];
+	size_t i = 0, child;
+
+	for (; (child = 2 * i + 1) < world.happening_count; i = child) {
+		if (child + 1 < world.happening_count &&
+		        earlier(&world.happenings[child + 1], &world.happenings[child]))
+			child++;
+		if (!earlier(&world.happenings[child], &last))
+			break;
+		world.happenings[i] = world.happenings[child];
+	}
+	world.happenings[i] = last;
+	return first;
+}
+
+static void fiber_body(void)
+{
+	struct fiber *fiber = world.running;
+
+	fiber->body(fiber->body_context);
+	fiber->ended = true;
+	swapcontext(&fiber->context, &world.scheduler);
+}
+
+struct fiber *fiber_start(int process, void (*body)(void *context), void *context)
+{
+	struct fiber *fiber = memory_alloc(sizeof(*fiber));
+	size_t slot = 0;
+
+	while (slot < FIBERS && world.fibers[slot])
+		slot++;
+	if (slot == FIBERS)
+		abort();
+	world.fibers[slot] = fiber;
+	fiber->stack = spare_count ? spare_stacks[--spare_count] : memory_alloc(STACK);
+	fiber->body = body;
+	fiber->body_context = context;
+	fiber->process = process;
+	getcontext(&fiber->context);
+	fiber->context.uc_stack.ss_sp = fiber->stack;
+	fiber->context.uc_stack.ss_size = STACK;
+	makecontext(&fiber->context, fiber_body, 0);
+	return fiber;
+}
+
+bool fiber_ended(const struct fiber *fiber)
+{
+	return fiber->ended;
+}
+
+void fiber_free(struct fiber *fiber)
+{
+	for (size_t slot = 0; slot < FIBERS; slot++)
+		if (world.fibers[slot] == fiber)
+			world.fibers[slot] = NULL;
+	if (spare_count < FIBERS)
+		spare_stacks[spare_count++] = fiber->stack;
+	else
+		free(fiber->stack);
+	free(fiber);
+}
+
+static void leave(int64_t wake_ms, bool (*awake)(void *), void *context)
+{
+	struct fiber *fiber = world.running;
+
+	fiber->wake_ms = wake_ms;
+	fiber->awake = awake;
+	fiber->awake_context = context;
+	swapcontext(&fiber->context, &world.scheduler);
+}
+
+void fiber_yield(void)
+{
+	/* mostly no time passes; now and then a call takes long enough for others to act */
+	leave(world_percent(20) ? world.now_ms + (int64_t)world_random(30) : 0, NULL, NULL);
+}
+
+void fiber_sleep(int64_t most_ms, bool (*awake)(void *), void *context)
+{
+	leave(most_ms > INT64_MAX / 4 ? INT64_MAX : world.now_ms + (most_ms < 1 ? 1 : most_ms), awake,
+	        context);
+}
+
+void world_stall(int process, int64_t until_ms)
+{
+	world.stalled_until[process] = until_ms;
+}
+
+bool world_is_stalled(int process)
+{
+	return world.stalled_until[process] > world.now_ms;
+}
+
+static bool is_runnable(const struct fiber *fiber)
+{
+	return fiber && !fiber->ended && !world_is_stalled(fiber->process) &&
+	       (fiber->wake_ms <= world.now_ms || (fiber->awake && fiber->awake(fiber->awake_context)));
+}
+
+static struct fiber *pick_fiber(void)
+{
+	struct fiber *runnable[FIBERS];
+	size_t count = 0;
+
+	for (size_t slot = 0; slot < FIBERS; slot++)
+		if (is_runnable(world.fibers[slot]))
+			runnable[count++] = world.fibers[slot];
+	return count ? runnable[world_random(count)] : NULL;
+}
+
+/* The next moment at which anything can happen; INT64_MAX: never. */
+static int64_t next_moment(void)
+{
+	int64_t moment = world.happening_count ? world.happenings[0].at_ms : INT64_MAX;
+
+	for (size_t slot = 0; slot < FIBERS; slot++) {
+		struct fiber *fiber = world.fibers[slot];
+		if (!fiber || fiber->ended)
+			continue;
+		int64_t wake = fiber->wake_ms, stalled = world.stalled_until[fiber->process];
+		if (fiber->awake && fiber->awake(fiber->awake_context))
+			wake = world.now_ms;
+		wake = wake < stalled ? stalled : wake;
+		moment = wake < moment ? wake : moment;
+	}
+	return moment;
+}
+
+bool world_run(bool (*done)(void), int64_t until_ms)
+{
+	const uint64_t most_steps = world.steps + 5000000;
+
+	while (!*world.verdict && !done()) {
+		if (world.steps++ > most_steps)
+			return false;
+		if (world.happening_count && world.happenings[0].at_ms <= world.now_ms) {
+			struct happening next = next_happening();
+			next.happen(next.context);
+			continue;
+		}
+		struct fiber *fiber = pick_fiber();
+		if (!fiber) {
+			int64_t moment = next_moment();
+			if (moment > until_ms)
+				return false;
+			world.now_ms = moment > world.now_ms ? moment : world.now_ms + 1;
+			continue;
+		}
+		world.running = fiber;
+		swapcontext(&world.scheduler, &fiber->context);
+		world.running = NULL;
+	}
+	return !*world.verdict;
+}
