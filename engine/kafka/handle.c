@@ -1,0 +1,292 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/kafka/internal.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Handles of librdkafka: configuration, errors, one way to make them. */
+
+struct chatter {
+	pthread_mutex_t lock;
+	char last[256];
+	bool log;
+};
+
+struct chatter *chatter_new(bool log)
+{
+	struct chatter *chatter = memory_alloc(sizeof(*chatter));
+
+	pthread_mutex_init(&chatter->lock, NULL);
+	chatter->log = log;
+	return chatter;
+}
+
+void chatter_free(struct chatter *chatter)
+{
+	if (!chatter)
+		return;
+	pthread_mutex_destroy(&chatter->lock);
+	free(chatter);
+}
+
+enum { WORTH_KEEPING = 4 }; /* syslog(3)'s warning */
+
+static void keep(struct chatter *chatter, int level, const char *facility, const char *text)
+{
+	if (level > WORTH_KEEPING && strcmp(facility, "FAIL") != 0)
+		return;
+	pthread_mutex_lock(&chatter->lock);
+	snprintf(chatter->last, sizeof(chatter->last), "%s", text);
+	pthread_mutex_unlock(&chatter->lock);
+}
+
+/* "[thrd:127.0.0.1:9092/1]: 127.0.0.1:9092/1: words": the thread is of no use to people. */
+static const char *without_thread(const char *text)
+{
+	const char *end = strncmp(text, "[thrd:", 6) == 0 ? strstr(text, "]: ") : NULL;
+
+	return end ? end + 3 : text;
+}
+
+static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+	struct chatter *chatter = handle ? rd_kafka_opaque(handle) : NULL;
+
+	if (!chatter || strcmp(facility, "CONFWARN") == 0)
+		return;
+	text = without_thread(text);
+	keep(chatter, level, facility, text);
+	if (chatter->log)
+		log_line(level <= WORTH_KEEPING       ? LOG_WARN
+		         : level == WORTH_KEEPING + 1 ? LOG_INFO
+		                                      : LOG_DEBUG,
+		        "librdkafka", "facility", facility, "text", text, NULL);
+}
+
+static void on_log_quietly(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+	struct chatter *chatter = handle ? rd_kafka_opaque(handle) : NULL;
+
+	if (!chatter || strcmp(facility, "CONFWARN") == 0)
+		return;
+	text = without_thread(text);
+	keep(chatter, level, facility, text);
+	if (chatter->log)
+		log_line(LOG_DEBUG, "librdkafka", "facility", facility, "text", text, NULL);
+}
+
+/* ---- configuration */
+
+/* What exactly-once and the order of a package's records rest on. */
+static const char *const refused[] = {"group.id", "group.instance.id", "group.protocol",
+        "partition.assignment.strategy", "transactional.id", "enable.idempotence", "acks",
+        "request.required.acks", "isolation.level", "partitioner", "enable.auto.commit", "auto.commit.enable",
+        "enable.auto.offset.store", "auto.offset.reset", "enable.partition.eof", "enable.gapless.guarantee",
+        "delivery.report.only.error"};
+
+static enum status set_property(
+        rd_kafka_conf_t *config, const char *name, const char *value, struct error *err)
+{
+	char words[256];
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		if (strcmp(name, refused[i]) == 0)
+			return error_set(err, STATUS_REJECT, "kafka_property",
+			        "the property %s is not to be set: it is chosen so that nothing is lost or "
+			        "doubled",
+			        name);
+	if (rd_kafka_conf_set(config, name, value, words, sizeof(words)) != RD_KAFKA_CONF_OK)
+		return error_set(err, STATUS_REJECT, "kafka_property", "librdkafka refuses %s=%s: %s", name,
+		        value, words);
+	return STATUS_OK;
+}
+
+void config_set(rd_kafka_conf_t *config, const char *name, const char *value)
+{
+	char words[256];
+	rd_kafka_conf_res_t result = rd_kafka_conf_set(config, name, value, words, sizeof(words));
+
+	assert(result == RD_KAFKA_CONF_OK);
+	(void)result;
+}
+
+static enum status set_properties(rd_kafka_conf_t *config, const struct options *options, struct error *err)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < options_property_count(options); i++) {
+		const char *name, *value;
+		options_property(options, i, &name, &value);
+		status = set_property(config, name, value, err);
+	}
+	if (status == STATUS_OK && options_bootstrap(options))
+		status = set_property(config, "bootstrap.servers", options_bootstrap(options), err);
+	return status;
+}
+
+enum status config_new(const struct options *options, struct chatter *chatter, bool quiet,
+        rd_kafka_conf_t **ret_config, struct error *err)
+{
+	rd_kafka_conf_t *config = rd_kafka_conf_new();
+
+	config_set(config, "bootstrap.servers", "localhost:9092");
+	config_set(config, "client.id", "holdpoint");
+	config_set(config, "socket.nagle.disable", "true");
+	config_set(config, "socket.keepalive.enable", "true");
+	config_set(config, "reconnect.backoff.max.ms", "2000");
+	config_set(config, "log.connection.close", "false");
+	config_set(config, "allow.auto.create.topics", "false");
+	/* a topic takes 2 MiB: the largest record and the headers of a dead letter */
+	config_set(config, "message.max.bytes", "2097152");
+	rd_kafka_conf_set_log_cb(config, quiet ? on_log_quietly : on_log);
+	rd_kafka_conf_set_opaque(config, chatter);
+	enum status status = set_properties(config, options, err);
+	if (status != STATUS_OK) {
+		rd_kafka_conf_destroy(config);
+		return status;
+	}
+	*ret_config = config;
+	return STATUS_OK;
+}
+
+enum status config_check(const struct options *options, struct error *err)
+{
+	rd_kafka_conf_t *config;
+	enum status status = config_new(options, NULL, true, &config, err);
+
+	if (status == STATUS_OK)
+		rd_kafka_conf_destroy(config);
+	return status;
+}
+
+enum status handle_new(
+        rd_kafka_type_t type, rd_kafka_conf_t *config, rd_kafka_t **ret_handle, struct error *err)
+{
+	char words[256];
+	rd_kafka_t *handle = rd_kafka_new(type, config, words, sizeof(words));
+
+	if (!handle) {
+		rd_kafka_conf_destroy(config);
+		return error_set(err, STATUS_REJECT, "kafka_property",
+		        "librdkafka refuses its configuration (look at -X and -F): %s", words);
+	}
+	*ret_handle = handle;
+	return STATUS_OK;
+}
+
+/* ---- errors */
+
+bool is_unreachable(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR__TRANSPORT:
+	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+	case RD_KAFKA_RESP_ERR__RESOLVE:
+	case RD_KAFKA_RESP_ERR__TIMED_OUT:
+	case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+	case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+	case RD_KAFKA_RESP_ERR__WAIT_COORD:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum status classify(rd_kafka_resp_err_t code, const char **ret_name)
+{
+	if (is_unreachable(code)) {
+		*ret_name = "kafka_unreachable";
+		return STATUS_RETRY;
+	}
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		*ret_name = "topic_missing";
+		return STATUS_FATAL;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+		*ret_name = "kafka_denied";
+		return STATUS_FATAL;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		*ret_name = "record_too_large";
+		return STATUS_REJECT;
+	default:
+		*ret_name = "kafka_error";
+		return STATUS_RETRY;
+	}
+}
+
+enum status handle_fail(
+        rd_kafka_t *handle, rd_kafka_resp_err_t code, struct error *err, const char *format, ...)
+{
+	struct chatter *chatter = handle ? rd_kafka_opaque(handle) : NULL;
+	char what[256], last[256] = "";
+	const char *name;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	if (chatter && is_unreachable(code)) {
+		pthread_mutex_lock(&chatter->lock);
+		memcpy(last, chatter->last, sizeof(last));
+		pthread_mutex_unlock(&chatter->lock);
+	}
+	enum status status = classify(code, &name);
+	if (is_unreachable(code))
+		return error_set(err, status, name,
+		        "%s: no Kafka broker answered in time (is it running, is -b right?)%s%s", what,
+		        *last ? "; last: " : "", last);
+	if (strcmp(name, "topic_missing") == 0)
+		return error_set(err, status, name,
+		        "%s: the topic is missing: 'holdpoint-producer topics' creates it", what);
+	return error_set(err, status, name, "%s: %s", what, rd_kafka_err2str(code));
+}
+
+int until(int64_t deadline_ms, int most)
+{
+	int64_t left = deadline_ms - clock_monotonic_ms();
+
+	return left < 0 ? 0 : left > most ? most : (int)left;
+}
+
+/* ---- metadata */
+
+enum status handle_partitions(
+        rd_kafka_t *handle, const char *topic, int64_t timeout_ms, int32_t *ret_partitions, struct error *err)
+{
+	int64_t deadline = clock_monotonic_ms() + timeout_ms;
+	rd_kafka_topic_t *known = rd_kafka_topic_new(handle, topic, NULL);
+	rd_kafka_resp_err_t code;
+	int32_t count = 0;
+
+	do { /* a new topic's metadata takes a moment to reach every broker */
+		const struct rd_kafka_metadata *metadata;
+		code = rd_kafka_metadata(handle, 0, known, &metadata, until(deadline, 60000));
+		if (code)
+			continue;
+		if (metadata->topic_cnt == 1)
+			code = metadata->topics[0].err;
+		if (!code && metadata->topic_cnt == 1)
+			count = metadata->topics[0].partition_cnt;
+		rd_kafka_metadata_destroy(metadata);
+	} while (code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && until(deadline, 1) > 0);
+	rd_kafka_topic_destroy(known);
+	if (code || count == 0)
+		return handle_fail(handle, code ? code : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err,
+		        "cannot find topic %s", topic);
+	*ret_partitions = count;
+	return STATUS_OK;
+}

@@ -1,0 +1,77 @@
+#ifndef ENGINE_KAFKA_INTERNAL_H
+#define ENGINE_KAFKA_INTERNAL_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "engine/options.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the files of this folder share; the only one that includes rdkafka. */
+
+/* ---- handles: configuration, errors, one way to make and end them (handle.c) */
+
+/* What librdkafka said last, for the words of an error; one for all handles of a client or worker. */
+struct chatter;
+struct chatter *chatter_new(bool log);      /* log: also write its warnings to the log */
+void chatter_free(struct chatter *chatter); /* after its handles */
+
+/* -b, -X and -F over defaults of ours: what a handle begins with. Refuses properties that are not the user's
+ * to set. quiet: this handle's chatter is kept for errors, but not logged. */
+must_check enum status config_new(const struct options *options, struct chatter *chatter, bool quiet,
+        rd_kafka_conf_t **ret_config, struct error *err);
+void config_set(rd_kafka_conf_t *config, const char *name, const char *value); /* ours: cannot fail */
+must_check enum status config_check(const struct options *options, struct error *err);
+
+/* Takes config, also on failure. */
+must_check enum status handle_new(
+        rd_kafka_type_t type, rd_kafka_conf_t *config, rd_kafka_t **ret_handle, struct error *err);
+
+/* Fills err from librdkafka's code: code and status say what the caller may do (see client.h), the message
+ * what happened to what, with librdkafka's own words behind it. */
+enum status handle_fail(rd_kafka_t *handle, rd_kafka_resp_err_t code, struct error *err, const char *format,
+        ...) printf_like(4, 5);
+bool is_unreachable(rd_kafka_resp_err_t code);
+
+/* The partition count of a topic, asked of the brokers. */
+must_check enum status handle_partitions(rd_kafka_t *handle, const char *topic, int64_t timeout_ms,
+        int32_t *ret_partitions, struct error *err);
+
+/* Milliseconds until a deadline of clock_monotonic_ms(), never negative, never more than most. */
+int until(int64_t deadline_ms, int most);
+
+/* ---- readers: partitions read_committed, no group (reader.c)
+ *
+ * librdkafka's simple consumer: it joins and asks for no group, so it needs no coordinator, no further
+ * connection and no permission on one. */
+struct reader {
+	rd_kafka_t *handle;
+	rd_kafka_queue_t *queue;
+	rd_kafka_topic_t **topics; /* one per started partition */
+	int32_t *partitions;
+	size_t count;
+};
+
+struct reader_bounds { /* what it may hold unread; 2.0.2 sleeps for up to a second when it is full */
+	int messages, kbytes;
+};
+
+must_check enum status reader_open(const struct options *options, struct chatter *chatter,
+        struct reader_bounds bounds, struct reader *ret_reader, struct error *err);
+/* offset: a number, RD_KAFKA_OFFSET_BEGINNING or _END. */
+must_check enum status reader_start(
+        struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err);
+/* Messages, each to be destroyed; an event of the end of a partition is one with err __PARTITION_EOF. */
+size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms);
+must_check enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition,
+        int64_t timeout_ms, int64_t *ret_low, int64_t *ret_high, struct error *err);
+void reader_close(struct reader *reader); /* a zeroed one is fine */
+
+struct view message_key(const rd_kafka_message_t *message);
+struct view message_value(const rd_kafka_message_t *message);
+struct view message_header(const rd_kafka_message_t *message, const char *name); /* the last of that name */
+
+#endif
