@@ -138,11 +138,12 @@ static int on_seek(void *context, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
-static bool is_success(const struct exchange *exchange)
+static bool is_success(struct exchange *exchange)
 {
 	long code = 0;
 
 	curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
+	exchange->request->answer.code = (int)code; /* for receive() */
 	return code >= 200 && code < 300;
 }
 

@@ -59,7 +59,7 @@ struct request {
 	uint64_t body_size; /* with body_fd */
 	size_t answer_max;  /* how much of a 2xx answer's body is kept; what passes it is TOO_LARGE */
 	/* Instead of keeping a 2xx body: gets each piece. LATER: again with the same piece after
-	 * pump_resume(). Never called with another status. */
+	 * pump_resume(). Never called with another status; answer.code and .range_start are known by then. */
 	enum received (*receive)(struct request *request, const void *data, size_t len);
 	void (*moved)(struct request *request, uint64_t bytes); /* of the body, either way; NULL */
 	void (*done)(struct request *request);

@@ -1,0 +1,72 @@
+#ifndef DISTRIBUTION_SOURCE_H
+#define DISTRIBUTION_SOURCE_H
+
+#include "distribution/agenda.h"
+#include "distribution/catalogue.h"
+#include "distribution/pool.h"
+#include "distribution/pump.h"
+
+#include "base/digest.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where content comes from: files and URLs below the catalogue's source prefixes, read once for all that want
+ * the same digest at the time, whatever package or distribution point it is for, and verified before use.
+ *
+ * A file is its own spool: it is hashed when opened, unless it looks exactly as it did when it last was. What
+ * comes over HTTP goes through the spool, and stays there while there is room. I/O thread only. */
+struct sources;
+
+struct sources_options {
+	const char *spool_dir;
+	uint64_t spool_bytes_max;
+	struct pump *pump;
+	struct pool *pool;
+	struct agenda *agenda;
+};
+
+must_check enum status sources_open(
+        const struct sources_options *options, struct sources **ret, struct error *err);
+bool sources_are_busy(const struct sources *sources); /* a fetch is under way, perhaps a canceled one */
+/* Not busy, all asks answered, all sources released; NULL is fine. */
+void sources_close(struct sources *sources);
+
+/* Verified content, shared and counted. */
+struct source;
+int source_fd(const struct source *source); /* to be read with pread only */
+void source_release(struct source *source); /* NULL is fine */
+
+/* Its bytes arrived wrong somewhere: whoever asks next gets them verified anew. */
+void source_doubt(struct source *source);
+
+struct source_ask { /* the asker's, alive until done */
+	const char *url, *digest;
+	uint64_t size;
+	struct catalogue *catalogue; /* says what may be read */
+	void (*done)(struct source_ask *ask);
+	void *context;
+
+	/* the answer: a reference, or NULL and err. REJECT: "source_missing", "source_forbidden",
+	 * "source_size", "source_digest", "spool_too_small"; RETRY: "source_unreachable", "spool_full",
+	 * "canceled" */
+	struct source *source;
+	struct error err;
+
+	/* the room's */
+	struct source *waits_for;
+	char *normal;
+	struct source_ask *next;
+	struct agenda_entry later;
+};
+
+void sources_ask(struct sources *sources, struct source_ask *ask); /* done never from within */
+void sources_cancel(struct sources *sources, struct source_ask *ask);
+
+/* The source that url is below; *ret_url is the URL in normal form, the caller's to free(). REJECT:
+ * "source_forbidden". */
+must_check enum status source_allowed(const struct catalogue *catalogue, const char *url,
+        const struct catalogue_source **ret, char **ret_url, struct error *err);
+
+#endif
