@@ -1,0 +1,33 @@
+#ifndef STAGER_GATE_CODEC_H
+#define STAGER_GATE_CODEC_H
+
+#include "engine/outbox.h"
+#include "stager/gate_state.h"
+
+/* The gate's rows to and from bytes, and its facts to records.
+ *
+ * A row's name says what it is: v/<version>, d/<version>/<dp>, p/<dp>, j/<job id>. Its value begins with a
+ * schema byte; then the fields in the order in which gate_codec.c writes them, packed as base/bytes.h says. */
+enum { GATE_ROW_SCHEMA = 1 };
+
+void gate_row_name(const struct gate_row *row, struct buffer *out);
+void gate_row_value(const struct gate_row *row, struct buffer *out); /* of one that is not gone */
+
+/* Takes one row into the state, in any order of rows, in place of what it knew of the same name.
+ * STATUS_FATAL: "newer_schema", or "corrupt_row". */
+must_check enum status gate_row_load(
+        struct gate_state *state, struct view row, struct view value, struct error *err);
+
+/* Numbers of the worker's outputs. */
+enum { OUTPUT_STAGED, OUTPUT_STATUS };
+
+/* A gate_out that appends everything to an outbox. */
+struct gate_sink {
+	struct gate_out out;
+	struct outbox *outbox;
+	struct buffer name, value; /* used again and again */
+};
+void gate_sink_init(struct gate_sink *sink, struct outbox *outbox);
+void gate_sink_release(struct gate_sink *sink);
+
+#endif

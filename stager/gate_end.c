@@ -1,0 +1,146 @@
+/* How jobs end, and how long their ids are remembered. */
+#include "base/memory.h"
+#include "base/timestamp.h"
+#include "stager/gate_turn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void job_end(struct gate_turn *turn, struct gate_job *job)
+{
+	struct gate_state *state = turn->state;
+
+	gate_live_remove(state, job);
+	gate_job_forget_work(job);
+	job->ended = true;
+	job->ended_number =
+	        state->ended_count == 0 ? 1 : state->ended[state->ended_count - 1]->ended_number + 1;
+	gate_ended_add(state, job);
+	touch_job(turn, job);
+}
+
+static enum job_state outcome_of(const struct gate_staging *staging)
+{
+	if (staging->phase == STAGING_STAGED)
+		return JOB_COMPLETED;
+	return staging->phase == STAGING_FAILED ? JOB_FAILED : JOB_EXPIRED;
+}
+
+/* The first target whose outcome is the job's gives the words. */
+static void say_create_ended(struct gate_turn *turn, const struct gate_job *job, enum job_state state,
+        const struct gate_version *version, const struct dp_outcome *outcomes)
+{
+	const char *reason = state == JOB_EXPIRED ? "deadline" : NULL;
+	char detail[ERROR_MESSAGE_MAX] = "";
+	size_t first = 0, same = 0;
+
+	for (size_t i = job->target_count; i-- > 0;)
+		if (outcomes[i].outcome == state) {
+			first = i;
+			same++;
+		}
+	if (state != JOB_COMPLETED) {
+		const struct gate_staging *staging = gate_staging_find(version, job->targets[first]);
+
+		if (state == JOB_FAILED)
+			reason = staging->error_code;
+		snprintf(detail, sizeof(detail), "not staged on %zu of %zu distribution points; %s: %s", same,
+		        job->target_count, staging->name,
+		        staging->error_message == NULL ? "no transfer has ended yet"
+		                                       : staging->error_message);
+	}
+	say_ended(turn, job, state, reason, detail[0] == '\0' ? NULL : detail, outcomes, job->target_count);
+}
+
+static void create_end(struct gate_turn *turn, struct gate_job *job)
+{
+	const struct gate_version *version = gate_version_find(turn->state, job->version);
+	struct dp_outcome *outcomes = memory_alloc(job->target_count * sizeof(*outcomes));
+
+	for (size_t i = 0; i < job->target_count; i++) {
+		outcomes[i].distribution_point = job->targets[i];
+		outcomes[i].outcome = outcome_of(gate_staging_find(version, job->targets[i]));
+	}
+	say_create_ended(turn, job, outcome_combine(outcomes, job->target_count), version, outcomes);
+	free(outcomes);
+	job_end(turn, job);
+}
+
+/* A create waits while any of its targets is worked at, also one that it did not arm itself. */
+static bool create_is_done(const struct gate_state *state, const struct gate_job *job)
+{
+	const struct gate_version *version = gate_version_find(state, job->version);
+
+	for (size_t i = 0; i < job->target_count; i++)
+		if (staging_is_active(gate_staging_find(version, job->targets[i])))
+			return false;
+	return true;
+}
+
+void creates_end_done(struct gate_turn *turn, const char *version)
+{
+	for (size_t i = 0; i < turn->state->live_count;) {
+		struct gate_job *job = turn->state->live[i];
+		bool done = job->type == JOB_CREATE && strcmp(job->version, version) == 0 &&
+		            create_is_done(turn->state, job);
+
+		if (done)
+			create_end(turn, job);
+		else
+			i++;
+	}
+}
+
+static void expire(struct gate_turn *turn, struct gate_job *job)
+{
+	char deadline[TIMESTAMP_SIZE], detail[200];
+
+	if (job->type == JOB_CREATE) {
+		create_end(turn, job);
+		return;
+	}
+	timestamp_format(job->deadline_ms, deadline);
+	if (job->targets == NULL) {
+		snprintf(detail, sizeof(detail), "version %s was not created before the deadline %s",
+		        job->version, deadline);
+		say_ended(turn, job, JOB_EXPIRED, "deadline", detail, NULL, 0);
+	} else {
+		snprintf(detail, sizeof(detail), "%s before the deadline %s",
+		        job->gate == GATE_ALL ? "not all targets were staged" : "not staged", deadline);
+		update_withhold_rest(turn, job, "expired", detail);
+	}
+	job_end(turn, job);
+}
+
+void jobs_expire(struct gate_turn *turn)
+{
+	for (size_t i = 0; i < turn->state->live_count;) {
+		struct gate_job *job = turn->state->live[i];
+
+		if (job->deadline_ms <= turn->now_ms)
+			expire(turn, job);
+		else
+			i++;
+	}
+}
+
+void jobs_choose_forgotten(struct gate_turn *turn)
+{
+	const struct gate_state *state = turn->state;
+
+	for (size_t i = 0; i + state->limits->ended_max < state->ended_count; i++) {
+		state->ended[i]->gone = true;
+		touch_job(turn, state->ended[i]);
+	}
+}
+
+void jobs_forget(struct gate_turn *turn)
+{
+	while (turn->state->ended_count > 0 && turn->state->ended[0]->gone) {
+		struct gate_job *job = turn->state->ended[0];
+
+		gate_ended_remove(turn->state, job);
+		gate_job_free(job);
+	}
+}
