@@ -30,7 +30,7 @@ struct outbox_header {
 struct outbox_message {
 	enum outbox_kind kind;
 	int output;        /* RECORD */
-	int32_t partition; /* REROUTE; else the shard's own */
+	int32_t partition; /* REROUTE; all else goes to the shard's own partition number */
 	struct view key, value;
 	const struct outbox_header *headers;
 	size_t header_count;
@@ -58,13 +58,31 @@ void outbox_record_traced(struct outbox *outbox, int output, struct view value, 
  * message in headers. At most once per record; only while one is applied. */
 void outbox_dead_letter(struct outbox *outbox, const char *code, const char *message);
 
-/* The engine's own. */
+/* As outbox_record_traced(), with more headers (CloudEvents', for example); they are copied. */
+void outbox_record_headed(struct outbox *outbox, int output, struct view value, struct view traceparent,
+        const struct outbox_header *headers, size_t header_count);
+
+/* The engine's own. A dead letter's headers, beside the topic and traceparent: its coordinates, the stage it
+ * failed in ("apply"; the engine also has "route" and "commit"), the code and the message, cut to 1,000
+ * bytes. One too large for the topic goes as its key, and the SHA-256 of its value as value, with
+ * DEAD_LETTER_OMITTED_HEADER saying how many bytes are not there. */
+#define DEAD_LETTER_PARTITION_HEADER "__connect.errors.partition"
+#define DEAD_LETTER_OFFSET_HEADER "__connect.errors.offset"
+#define DEAD_LETTER_STAGE_HEADER "__connect.errors.stage"
+#define DEAD_LETTER_CODE_HEADER "__connect.errors.exception.class"
+#define DEAD_LETTER_MESSAGE_HEADER "__connect.errors.exception.message"
+#define DEAD_LETTER_OMITTED_HEADER "holdpoint-omitted-bytes"
+enum { DEAD_LETTER_MESSAGE_MAX = 1000, DEAD_LETTER_BYTES_MAX = 1900000 };
+
 struct record;
 void outbox_record_is(
         struct outbox *outbox, const struct record *record); /* NULL: no record is being applied */
-void outbox_reroute(struct outbox *outbox, const struct record *record, int32_t partition);
+void outbox_dead_letter_at(struct outbox *outbox, const char *stage, const char *code, const char *message);
+/* One that is too large to be sent with more headers becomes a dead letter instead. */
+void outbox_reroute(struct outbox *outbox, int32_t partition);
 void outbox_engine_row(struct outbox *outbox, const char *key, struct view value); /* "@position" … */
 size_t outbox_count(const struct outbox *outbox);
+size_t outbox_count_of(const struct outbox *outbox, enum outbox_kind kind);
 size_t outbox_bytes(const struct outbox *outbox);
 bool outbox_is_overfull(
         const struct outbox *outbox); /* something did not fit: the batch must not be committed */

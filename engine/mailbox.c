@@ -1,0 +1,236 @@
+/* What other threads may do with a shard: everything passes through its two queues and some atomic numbers.
+ */
+#include "base/memory.h"
+#include "engine/shard_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+int shard_completions_fd(const struct shard *shard)
+{
+	return queue_fd(shard->completions);
+}
+
+int shard_control_fd(const struct shard *shard)
+{
+	return queue_fd(shard->control);
+}
+
+size_t shard_outstanding(const struct shard *shard)
+{
+	return atomic_load(&shard->outstanding);
+}
+
+struct completion *completion_new(struct shard *shard, struct effect *effect)
+{
+	struct completion *token = memory_alloc(sizeof(*token));
+
+	token->shard = shard;
+	token->term = shard->term->number;
+	token->effect = effect;
+	atomic_fetch_add(&shard->outstanding, 1);
+	return token;
+}
+
+void completion_deliver(struct completion *token, void *result, void (*free_result)(void *result))
+{
+	struct shard *shard = token->shard;
+
+	token->result = result;
+	token->free_result = free_result;
+	queue_push(shard->completions, &token->item);
+	atomic_fetch_sub(&shard->outstanding, 1); /* the last touch: the shard may be freed from here on */
+}
+
+void completion_free(struct completion *token)
+{
+	if (token->free_result)
+		token->free_result(token->result);
+	free(token);
+}
+
+void completion_withdraw(struct completion *token)
+{
+	atomic_fetch_sub(&token->shard->outstanding, 1);
+	free(token);
+}
+
+static void send(struct shard *shard, struct control control)
+{
+	struct control *message = memory_copy(&control, sizeof(control));
+
+	queue_push(shard->control, &message->item);
+}
+
+void shard_end(struct shard *shard)
+{
+	send(shard, (struct control){.kind = CONTROL_END});
+}
+
+void shard_hush(struct shard *shard)
+{
+	uint64_t number = atomic_fetch_add(&shard->hush_asked, 1) + 1;
+
+	send(shard, (struct control){.kind = CONTROL_HUSH, .hush_number = number});
+}
+
+void shard_resume(struct shard *shard)
+{
+	send(shard, (struct control){.kind = CONTROL_RESUME});
+}
+
+/* A shard that is not running takes its control messages before it starts anything. */
+bool shard_is_hushed(const struct shard *shard)
+{
+	bool answered = atomic_load(&shard->hush_answered) == atomic_load(&shard->hush_asked);
+
+	return (answered || atomic_load(&shard->phase) != SHARD_RUNNING) && shard_outstanding(shard) == 0;
+}
+
+void shard_notice(struct shard *shard, const char *name, struct view bytes)
+{
+	struct notice *notice = memory_alloc(sizeof(*notice));
+
+	notice->name = memory_text(name);
+	notice->bytes = (struct view){memory_copy(bytes.data, bytes.len), bytes.len};
+	send(shard, (struct control){.kind = CONTROL_NOTICE, .notice = notice});
+}
+
+static void notice_free(struct notice *notice)
+{
+	free(notice->name);
+	free((char *)notice->bytes.data);
+	free(notice);
+}
+
+static void keep_notice(struct shard *shard, struct notice *notice)
+{
+	struct notice **at = &shard->notices;
+
+	while (*at && strcmp((*at)->name, notice->name) != 0)
+		at = &(*at)->next;
+	if (*at) {
+		notice->next = (*at)->next;
+		notice_free(*at);
+	}
+	notice->left = shard->term ? store_count(shard->term->store) : 0;
+	*at = notice;
+}
+
+static void obey(struct shard *shard, const struct control *control)
+{
+	switch (control->kind) {
+	case CONTROL_END:
+		shard->ended = true;
+		break;
+	case CONTROL_HUSH:
+		shard->hushed = true;
+		if (shard->term)
+			effects_table_cancel_all(shard->term->effects);
+		atomic_store(&shard->hush_answered, control->hush_number);
+		break;
+	case CONTROL_RESUME:
+		shard->hushed = false;
+		shard->needs_proof = true; /* somebody may have had it meanwhile */
+		shard->input_drained = false;
+		break;
+	case CONTROL_NOTICE:
+		keep_notice(shard, control->notice);
+		break;
+	}
+}
+
+void shard_take_control(struct shard *shard)
+{
+	for (struct queue_item *item = queue_take_all(shard->control), *next; item; item = next) {
+		next = item->next;
+		obey(shard, (struct control *)item);
+		free(item);
+	}
+}
+
+void shard_set_phase(struct shard *shard, int phase)
+{
+	atomic_store(&shard->phase, phase);
+}
+
+void shard_publish(struct shard *shard)
+{
+	const struct term *term = shard->term;
+
+	atomic_store(&shard->position, term->progress.next);
+	atomic_store(&shard->restored_rows, term->row_count);
+	atomic_store(&shard->states, (int64_t)store_count(term->store));
+	atomic_store(&shard->under_way, (int64_t)effects_table_under_way(term->effects));
+	atomic_store(&shard->waiting, (int64_t)effects_table_waiting(term->effects));
+	atomic_store(&shard->next_wake_ms, timers_next(term->timers));
+}
+
+void shard_read_status(struct shard *shard, struct shard_status *ret)
+{
+	ret->phase = atomic_load(&shard->phase);
+	ret->position = atomic_load(&shard->position);
+	ret->restored_rows = atomic_load(&shard->restored_rows);
+	ret->states = atomic_load(&shard->states);
+	ret->effects_under_way = atomic_load(&shard->under_way);
+	ret->effects_waiting = atomic_load(&shard->waiting);
+	ret->records = atomic_load(&shard->records);
+	ret->commits = atomic_load(&shard->commits);
+	ret->losses = atomic_load(&shard->losses);
+	ret->dead_letters = atomic_load(&shard->dead_letters);
+	ret->reroutes = atomic_load(&shard->reroutes);
+	ret->oldest_wake_ms = atomic_load(&shard->next_wake_ms);
+}
+
+static void free_mail(struct shard *shard)
+{
+	shard_take_control(shard);
+	for (struct queue_item *item = queue_take_all(shard->completions), *next; item; item = next) {
+		next = item->next;
+		completion_free((struct completion *)item);
+	}
+	for (struct notice *notice = shard->notices, *next; notice; notice = next) {
+		next = notice->next;
+		notice_free(notice);
+	}
+	queue_free(shard->completions);
+	queue_free(shard->control);
+}
+
+enum { BATCH_RECORDS_DEFAULT = 20000, BATCH_BYTES_DEFAULT = 8 << 20, DRAIN_MS_DEFAULT = 2000 };
+
+struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t partition, struct kafka *kafka,
+        const struct shard_limits *limits)
+{
+	struct shard *shard = memory_alloc(sizeof(*shard));
+
+	shard->spec = spec;
+	shard->shell = shell;
+	shard->partition = partition;
+	shard->kafka = kafka;
+	shard->limits = *limits;
+	if (!shard->limits.batch_records)
+		shard->limits.batch_records = BATCH_RECORDS_DEFAULT;
+	if (!shard->limits.batch_bytes)
+		shard->limits.batch_bytes = BATCH_BYTES_DEFAULT;
+	if (!shard->limits.drain_ms)
+		shard->limits.drain_ms = DRAIN_MS_DEFAULT;
+	shard->completions = queue_new();
+	shard->control = queue_new();
+	shard->outbox = outbox_new();
+	suspicion_init(&shard->suspicion, shard->limits.batch_records);
+	shard->position = -1;
+	shard->next_wake_ms = INT64_MAX;
+	return shard;
+}
+
+void shard_free(struct shard *shard)
+{
+	if (!shard)
+		return;
+	assert(!shard->term && shard_outstanding(shard) == 0);
+	free_mail(shard);
+	outbox_free(shard->outbox);
+	free(shard);
+}

@@ -1,0 +1,48 @@
+#ifndef ENGINE_STORE_H
+#define ENGINE_STORE_H
+
+#include "base/bytes.h"
+#include "engine/timers.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct effect;
+
+/* All that a shard keeps of one key. */
+struct cell {
+	void *state; /* the machine's */
+	struct timer timer;
+	struct effect **effects; /* waiting or under way; sorted by tag; the effect table's */
+	uint32_t effect_count;
+	uint32_t hash, index; /* the store's */
+	uint16_t key_len;
+	bool touched; /* its state changed since it was last settled */
+	char key[];
+};
+
+static inline struct view cell_key(const struct cell *cell)
+{
+	return (struct view){cell->key, cell->key_len};
+}
+
+static inline struct cell *cell_of_timer(struct timer *timer)
+{
+	return (struct cell *)((char *)timer - offsetof(struct cell, timer));
+}
+
+/* The cells of a shard by key: open addressing over 32-bit slots, for up to some millions of keys at about 75
+ * bytes each (base/map would take 100 more), and an array of them, so that all can be visited in bounded
+ * steps. Cells stay where they are until they are removed. */
+struct store;
+
+struct store *store_new(void);
+void store_free(struct store *store, void (*free_state)(void *state)); /* NULL is fine */
+struct cell *store_find(const struct store *store, struct view key);   /* NULL where absent */
+struct cell *store_add(struct store *store, struct view key);          /* must be absent */
+void store_remove(struct store *store, struct cell *cell); /* frees the cell, not its state; moves the last
+                                                              one to its index */
+size_t store_count(const struct store *store);
+struct cell *store_at(const struct store *store, size_t index);
+
+#endif

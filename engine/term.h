@@ -1,0 +1,44 @@
+#ifndef ENGINE_TERM_H
+#define ENGINE_TERM_H
+
+#include "engine/effects_table.h"
+#include "engine/progress.h"
+#include "engine/store.h"
+#include "engine/timers.h"
+#include "engine/worker.h"
+
+/* One term of office: all that a shard remembers from a claim until it is lost, and throws away as a whole.
+ * Pure: no Kafka, no clock. */
+struct term {
+	const struct worker_spec *spec;
+	void *shell;
+	uint64_t number; /* of the shard's terms */
+	struct claim claim;
+	struct progress progress;
+	struct store *store;
+	struct timers *timers;
+	struct effects_table *effects;
+
+	struct map *rows; /* the last value of each row, between restore and term_load() */
+	int64_t row_count;
+	struct cell **touched;
+	size_t touched_count, touched_capacity;
+};
+
+struct term *term_new(
+        const struct worker_spec *spec, void *shell, int32_t partition, uint64_t number, uint32_t lane_limit);
+void term_free(struct term *term); /* cancels nothing; NULL is fine */
+
+/* Restoring: every row in the log's order (older values and deletions too), then all into states once. */
+enum status term_collect_row(struct view key, struct view value, void *term, struct error *err);
+must_check enum status term_load(struct term *term, struct error *err);
+
+struct cell *term_cell(struct term *term, struct view key); /* made where there is none */
+/* Applies one event to a cell (NULL: the key can have no state), which is then touched. */
+void term_apply(struct term *term, struct cell *cell, const struct event *event, int64_t now_ms,
+        struct outbox *outbox);
+/* Derives anew what touched states call for: timers, effects, and whether they are still needed at all. */
+void term_settle(struct term *term);
+void term_settle_all(struct term *term);
+
+#endif
