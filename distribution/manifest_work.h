@@ -1,6 +1,7 @@
 #ifndef DISTRIBUTION_MANIFEST_WORK_H
 #define DISTRIBUTION_MANIFEST_WORK_H
 
+#include "distribution/agenda.h"
 #include "distribution/catalogue.h"
 #include "distribution/pool.h"
 #include "distribution/pump.h"
