@@ -14,7 +14,10 @@
  *
  * A LOST from kafka_commit() whose err has STATUS_REJECT says that the messages themselves were refused (too
  * large for the topic, an invalid record): it will happen again, so the shard looks for the record that
- * causes it. Every other status (a fence, a time-out, an abort by the coordinator) is nobody's fault. */
+ * causes it. Every other status (a fence, a time-out, an abort by the coordinator) is nobody's fault.
+ *
+ * Being told to end cuts short what may wait long (claim, restore, still_ours); a commit still commits and
+ * kafka_wait() still waits, since the shard drains before it ends. */
 enum outcome { OUTCOME_OK, OUTCOME_LOST, OUTCOME_ENDED, OUTCOME_REFUSED };
 
 struct kafka;

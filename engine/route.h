@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Which partition a key belongs to, as the Java client's default partitioner says (librdkafka's
- * murmur2_random): one package, one partition, whoever submits. */
+ * murmur2_random): one key, one partition, whoever submits. */
 #define ROUTE_SEED 0x9747b28cU                       /* Kafka's */
 uint32_t route_hash(struct view key, uint32_t seed); /* murmur2, 32 bits */
 int32_t route_partition(struct view key, int32_t partitions);
