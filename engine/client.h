@@ -42,6 +42,11 @@ must_check enum status client_produce(struct client *client, const char *topic, 
         struct view value, const struct client_header *headers, size_t header_count, int64_t timeout_ms,
         client_delivered *delivered, void *context, struct error *err);
 
+/* The same, to a partition of the caller's choice: for what is to lie exactly there. */
+must_check enum status client_produce_to(struct client *client, const char *topic, int32_t partition,
+        struct view key, struct view value, const struct client_header *headers, size_t header_count,
+        int64_t timeout_ms, client_delivered *delivered, void *context, struct error *err);
+
 /* Serves delivery callbacks for up to timeout_ms, returning early after some came. */
 void client_poll(struct client *client, int64_t timeout_ms);
 

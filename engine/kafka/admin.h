@@ -17,8 +17,8 @@ enum topic_kind {
 struct topic_spec {
 	const char *name; /* without prefix */
 	enum topic_kind kind;
-	int64_t retention_ms;    /* LOG; -1: for ever */
-	int32_t max_value_bytes; /* largest value it must take; 0: what Kafka's default takes (1 MB) */
+	int64_t retention_ms;      /* LOG; -1: for ever */
+	int32_t max_message_bytes; /* what it must take, headers and all; 0: 1 MiB */
 	/* CHANGELOG: a topic that has records only if this changelog once had rows (NULL: none). A changelog
 	 * that is missing or empty while its witness has records was lost, and is not made anew: whoever
 	 * starts from an empty one does everything again. */

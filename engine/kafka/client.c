@@ -124,10 +124,12 @@ static rd_kafka_headers_t *headers_new(const struct client_header *headers, size
 	return list;
 }
 
-static rd_kafka_resp_err_t produce(struct client *client, rd_kafka_topic_t *topic, struct view key,
-        struct view value, const struct client_header *headers, size_t header_count, struct pending *pending)
+static rd_kafka_resp_err_t produce(struct client *client, rd_kafka_topic_t *topic, int32_t partition,
+        struct view key, struct view value, const struct client_header *headers, size_t header_count,
+        struct pending *pending)
 {
 	rd_kafka_vu_t parts[] = {{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
+	        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
 	        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
 	        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key.data, key.len}},
 	        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)value.data, value.len}},
@@ -136,8 +138,8 @@ static rd_kafka_resp_err_t produce(struct client *client, rd_kafka_topic_t *topi
 	rd_kafka_error_t *error;
 	rd_kafka_resp_err_t code;
 
-	parts[5].u.headers = list;
-	error = rd_kafka_produceva(client->producer, parts, list ? 6 : 5);
+	parts[6].u.headers = list;
+	error = rd_kafka_produceva(client->producer, parts, list ? 7 : 6);
 	code = rd_kafka_error_code(error);
 	rd_kafka_error_destroy(error);
 	if (code && list)
@@ -145,8 +147,8 @@ static rd_kafka_resp_err_t produce(struct client *client, rd_kafka_topic_t *topi
 	return code;
 }
 
-enum status client_produce(struct client *client, const char *topic, struct view key, struct view value,
-        const struct client_header *headers, size_t header_count, int64_t timeout_ms,
+enum status client_produce_to(struct client *client, const char *topic, int32_t partition, struct view key,
+        struct view value, const struct client_header *headers, size_t header_count, int64_t timeout_ms,
         client_delivered *delivered, void *context, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ms() + timeout_ms;
@@ -159,7 +161,7 @@ enum status client_produce(struct client *client, const char *topic, struct view
 	pending = memory_alloc(sizeof(*pending));
 	*pending = (struct pending){delivered, context};
 	rd_kafka_topic_t *handle = topic_named(client, topic);
-	while ((code = produce(client, handle, key, value, headers, header_count, pending)) ==
+	while ((code = produce(client, handle, partition, key, value, headers, header_count, pending)) ==
 	                RD_KAFKA_RESP_ERR__QUEUE_FULL &&
 	        until(deadline, 1) > 0)
 		rd_kafka_poll(client->producer, until(deadline, 100));
@@ -171,6 +173,14 @@ enum status client_produce(struct client *client, const char *topic, struct view
 	}
 	rd_kafka_poll(client->producer, 0);
 	return STATUS_OK;
+}
+
+enum status client_produce(struct client *client, const char *topic, struct view key, struct view value,
+        const struct client_header *headers, size_t header_count, int64_t timeout_ms,
+        client_delivered *delivered, void *context, struct error *err)
+{
+	return client_produce_to(client, topic, RD_KAFKA_PARTITION_UA, key, value, headers, header_count,
+	        timeout_ms, delivered, context, err);
 }
 
 void client_poll(struct client *client, int64_t timeout_ms)
