@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { URL_MAX = 8192 };
 
@@ -127,6 +128,8 @@ static const char *text_problem(const char *text, enum url_form form)
 			return "has a control character or a backslash";
 	if (memchr(authority, '@', strcspn(authority, "/?#")))
 		return "has a user or password; name a credentials_file instead";
+	if (memchr(authority, '%', strcspn(authority, "/?#")) && strncasecmp(text, "file:", 5) != 0)
+		return "has a '%' in its host name";
 	if (strchr(text, '#'))
 		return "has a fragment; write a '#' in a name as %23";
 	if (form == URL_FOLDER && strchr(text, '?'))

@@ -1,0 +1,23 @@
+#ifndef TESTS_FILE_BENCH_H
+#define TESTS_FILE_BENCH_H
+
+#include "distribution/pool.h"
+#include "tests/suites/driver_suite.h"
+
+/* A file driver on a new folder of $TMPDIR or /tmp, initialised, with a pool of its own. */
+struct file_bench {
+	struct driver_bench bench; /* first */
+	struct pool *pool;
+	char *folder; /* the base */
+};
+
+struct driver_bench *file_bench_open(void);
+void file_bench_close(struct driver_bench *bench);           /* removes the folder */
+struct driver_bench *file_bench_open_at(const char *folder); /* as it is; close does not remove it */
+
+char *scratch_folder(void);                             /* the caller's to free() */
+void scratch_remove(const char *folder);                /* all of it */
+void scratch_write(const char *path, const char *text); /* makes parents */
+char *scratch_read(const char *path);                   /* NULL: cannot; the caller's to free() */
+
+#endif
