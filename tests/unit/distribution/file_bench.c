@@ -72,7 +72,7 @@ static void step(struct driver_bench *bench, int timeout_ms)
 	pool_step(pool);
 }
 
-struct driver_bench *file_bench_open_at(const char *folder)
+struct driver_bench *file_bench_open_at(const char *folder, int64_t stall_ms)
 {
 	struct file_bench *bench = memory_alloc(sizeof(*bench));
 	char *escaped = url_escape_path(folder);
@@ -82,7 +82,7 @@ struct driver_bench *file_bench_open_at(const char *folder)
 
 	bench->bench.step = step;
 	bench->pool = pool_new(0);
-	cr_assert_eq(file_driver_open(&point, bench->pool, 0, &bench->bench.driver, &err), STATUS_OK);
+	cr_assert_eq(file_driver_open(&point, bench->pool, stall_ms, &bench->bench.driver, &err), STATUS_OK);
 	free(point.url);
 	free(escaped);
 	return &bench->bench;
@@ -94,7 +94,7 @@ struct driver_bench *file_bench_open(void)
 	char *identity = memory_format("%s/.holdpoint/dp.json", folder);
 
 	scratch_write(identity, "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-000000000001\"}");
-	struct driver_bench *bench = file_bench_open_at(folder);
+	struct driver_bench *bench = file_bench_open_at(folder, 0);
 	((struct file_bench *)bench)->folder = folder;
 	free(identity);
 	return bench;

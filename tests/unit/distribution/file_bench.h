@@ -12,8 +12,9 @@ struct file_bench {
 };
 
 struct driver_bench *file_bench_open(void);
-void file_bench_close(struct driver_bench *bench);           /* removes the folder */
-struct driver_bench *file_bench_open_at(const char *folder); /* as it is; close does not remove it */
+void file_bench_close(struct driver_bench *bench); /* removes the folder */
+/* On a folder as it is, which close does not remove. stall_ms 0: the default. */
+struct driver_bench *file_bench_open_at(const char *folder, int64_t stall_ms);
 
 char *scratch_folder(void);                             /* the caller's to free() */
 void scratch_remove(const char *folder);                /* all of it */

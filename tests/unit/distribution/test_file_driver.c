@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -96,6 +98,11 @@ static void need_mounts(void)
 {
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		cr_skip_test("mounting needs root: %s", strerror(errno));
+}
+
+static void mark_done(struct operation *operation)
+{
+	*(bool *)operation->context = true;
 }
 
 Test(file_driver, keeps_the_executable_bit_and_no_other)
@@ -492,11 +499,6 @@ static enum point_verdict check_slowly(struct view current, void *context)
 	return poll(&wait, 1, 20000) == 1 ? POINT_REPLACE : POINT_KEEP;
 }
 
-static void mark_done(struct operation *operation)
-{
-	*(bool *)operation->context = true;
-}
-
 Test(file_driver_point, a_holder_names_itself)
 {
 	struct slow_check slow = {.entered = eventfd(0, EFD_CLOEXEC), .go_on = eventfd(0, EFD_CLOEXEC)};
@@ -516,7 +518,8 @@ Test(file_driver_point, a_holder_names_itself)
 	cr_assert_eq(poll(&entered, 1, 20000), 1, "waited 20 s for the first to hold the lock");
 	struct operation second = point_to(2);
 	cr_assert_eq(write(slow.go_on, &one, sizeof(one)), (ssize_t)sizeof(one));
-	for (int64_t deadline = clock_monotonic_ms() + 20000; !done;) {
+	int64_t deadline = clock_monotonic_ms() + 20000;
+	while (!done) {
 		cr_assert_lt(clock_monotonic_ms(), deadline, "waited 20 s for the first to be done");
 		bench->step(bench, 100);
 	}
@@ -533,4 +536,99 @@ Test(file_driver_point, a_local_file_systems_lock_lasts)
 	cr_assert_not(bench->driver->can.point);
 	driver_suite_probe(bench);
 	cr_assert(bench->driver->can.point && bench->driver->can.point_lasts);
+}
+
+/* An ext4 of its own in a file, mounted on the base; false where that cannot be had. */
+static bool mount_image(void)
+{
+	char *command = memory_format("exec >/dev/null 2>&1; truncate -s 16M '%s' && mkfs.ext4 -q '%s' && "
+	                              "mount -o loop '%s' '%s'",
+	        at("image"), at("image"), at("image"), at("."));
+	bool mounted = system(command) == 0;
+
+	free(command);
+	return mounted;
+}
+
+struct hang {
+	struct operation write[5], canceled, read; /* as many writes as there are threads, and one more */
+	bool write_done[5], canceled_done, read_done, thawed;
+};
+
+static void submit(struct driver_bench *frozen, struct operation *operation, const char *path, bool *done)
+{
+	operation->path = path;
+	operation->data = view_text("x");
+	operation->size_max = 100;
+	operation->done = mark_done;
+	operation->context = done;
+	frozen->driver->ops->submit(frozen->driver, operation);
+}
+
+static void step_for(struct driver_bench *frozen, const bool *done)
+{
+	for (int64_t deadline = clock_monotonic_ms() + 15000; clock_monotonic_ms() < deadline;) {
+		if (*done)
+			return;
+		frozen->step(frozen, 50);
+	}
+}
+
+/* No assertion in here: it would leave the file system frozen, and this process with it. */
+static void live_through_a_freeze(struct driver_bench *frozen, struct hang *hang)
+{
+	static const char *const paths[] = {"pkg/a", "pkg/b", "pkg/c", "pkg/d", "pkg/e"};
+	int fd = open(at("."), O_RDONLY | O_DIRECTORY);
+
+	if (ioctl(fd, FIFREEZE, 0))
+		return;
+	hang->canceled.kind = OPERATION_WRITE;
+	submit(frozen, &hang->canceled, "pkg/canceled", &hang->canceled_done);
+	frozen->driver->ops->cancel(frozen->driver, &hang->canceled);
+	step_for(frozen, &hang->canceled_done);
+	submit(frozen, &hang->read, "pkg/x", &hang->read_done);
+	step_for(frozen, &hang->read_done);
+	for (int i = 0; i < 5; i++) {
+		hang->write[i].kind = OPERATION_WRITE;
+		submit(frozen, &hang->write[i], paths[i], &hang->write_done[i]);
+	}
+	for (int i = 0; i < 5; i++)
+		step_for(frozen, &hang->write_done[i]);
+	hang->thawed = ioctl(fd, FITHAW, 0) == 0;
+	close(fd);
+}
+
+Test(file_driver, a_hung_file_system_is_answered_for, .timeout = 120)
+{
+	static struct hang hang;
+	static struct driver_bench *frozen;
+
+	need_mounts();
+	if (!mount_image())
+		cr_skip_test("mkfs.ext4 and loop devices are needed");
+	scratch_write(at(".holdpoint/dp.json"), "{}");
+	frozen = file_bench_open_at(((struct file_bench *)bench)->folder, 300);
+	bench_write(frozen, "pkg/x", "x");
+	live_through_a_freeze(frozen, &hang);
+	cr_assert(hang.thawed);
+	cr_assert(hang.canceled_done && hang.canceled.result.status == STATUS_RETRY);
+	cr_assert_str_eq(hang.canceled.result.err.code, "canceled");
+	cr_assert(hang.read_done && hang.read.result.found, "reading goes on: %s",
+	        hang.read.result.err.message);
+	free(hang.read.result.data);
+	for (int i = 0; i < 5; i++) {
+		cr_assert(hang.write_done[i], "write %d", i);
+		cr_assert_eq(hang.write[i].result.status, STATUS_RETRY);
+		cr_assert_str_eq(hang.write[i].result.err.code, "dp_timeout");
+	}
+	cr_assert(hang.write[0].result.ambiguous);
+	cr_assert_not(hang.write[4].result.ambiguous, "it never ran");
+	int64_t deadline = clock_monotonic_ms() + 20000;
+	struct operation again = {.kind = OPERATION_WRITE, .path = "pkg/x", .data = view_text("again")};
+	do { /* until the threads are back */
+		cr_assert_lt(clock_monotonic_ms(), deadline, "waited 20 s for writing to work again");
+		bench_run(frozen, &again);
+	} while (again.result.status);
+	file_bench_close(frozen);
+	cr_assert_eq(umount(at(".")), 0, "%s", strerror(errno));
 }
