@@ -7,7 +7,8 @@
 /* The gate's rows to and from bytes, and its facts to records.
  *
  * A row's name says what it is: v/<version>, d/<version>/<dp>, p/<dp>, j/<job id>. Its value begins with a
- * schema byte; then the fields in the order in which gate_codec.c writes them, packed as base/bytes.h says. */
+ * schema byte; then the fields in the order in which gate_codec.c writes them, packed as base/bytes.h says.
+ */
 enum { GATE_ROW_SCHEMA = 1 };
 
 void gate_row_name(const struct gate_row *row, struct buffer *out);

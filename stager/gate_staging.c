@@ -57,7 +57,9 @@ void stagings_keep(struct gate_turn *turn, const struct gate_job *job)
 {
 	struct gate_version *version = gate_version_find(turn->state, job->version);
 
-	for (size_t i = 0; version != NULL && i < job->target_count; i++) {
+	if (version == NULL || job->deadline_ms <= turn->now_ms)
+		return;
+	for (size_t i = 0; i < job->target_count; i++) {
 		struct gate_staging *staging = gate_staging_find(version, job->targets[i]);
 
 		if (staging != NULL && staging->phase == STAGING_EXPIRED)

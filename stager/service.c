@@ -1,0 +1,104 @@
+/* What all shards of a stager share: made, exchanged while it runs, counted, closed. */
+#include "base/log.h"
+#include "base/memory.h"
+#include "stager/stager.h"
+
+#include <stdlib.h>
+
+static void watch_seen(const struct identity_seen *seen, void *context)
+{
+	struct stager *stager = context;
+	char *name;
+	struct buffer notice;
+
+	if (seen->replaces_count == 0)
+		return;
+	name = memory_format("lost/%s", seen->distribution_point);
+	buffer_init(&notice, 65536);
+	lost_notice_write(seen, &notice);
+	if (!notice.full)
+		worker_notice(stager->worker, name, buffer_view(&notice));
+	buffer_release(&notice);
+	free(name);
+}
+
+struct stager *stager_new(const struct stager_setup *setup)
+{
+	struct stager *stager = memory_alloc(sizeof(*stager));
+
+	stager->worker = setup->worker;
+	stager->distribution = setup->distribution;
+	stager->catalogue = setup->catalogue;
+	stager->catalogue_path = memory_text(setup->catalogue_path);
+	stager->limits = setup->limits;
+	stager->manifests = manifests_new(setup->manifests_bytes_max);
+	pthread_mutex_init(&stager->lock, NULL);
+	distribution_watch(stager->distribution, setup->watch_interval_ms, watch_seen, stager);
+	return stager;
+}
+
+void stager_close(void *shell)
+{
+	struct stager *stager = shell;
+
+	distribution_close(stager->distribution);
+	catalogue_unref(stager->catalogue);
+	manifests_free(stager->manifests);
+	pthread_mutex_destroy(&stager->lock);
+	free(stager->catalogue_path);
+	free(stager);
+}
+
+struct catalogue *stager_catalogue(struct stager *stager)
+{
+	struct catalogue *catalogue;
+
+	pthread_mutex_lock(&stager->lock);
+	catalogue = catalogue_ref(stager->catalogue);
+	pthread_mutex_unlock(&stager->lock);
+	return catalogue;
+}
+
+void stager_reload(void *shell)
+{
+	struct stager *stager = shell;
+	struct catalogue *fresh, *old;
+	struct error err;
+
+	if (catalogue_load(stager->catalogue_path, &fresh, &err) != STATUS_OK) {
+		log_line(LOG_ERROR, "distribution points not read again, the old ones stay", "code", err.code,
+		        "reason", err.message, NULL);
+		return;
+	}
+	log_line(LOG_INFO, "distribution points read again", "points", log_number(fresh->point_count),
+	        "digest", fresh->digest, NULL);
+	distribution_reload(stager->distribution, catalogue_ref(fresh));
+	pthread_mutex_lock(&stager->lock);
+	old = stager->catalogue;
+	stager->catalogue = fresh;
+	pthread_mutex_unlock(&stager->lock);
+	catalogue_unref(old);
+}
+
+static void add_counter(struct buffer *out, const char *name, const char *help, unsigned long long value)
+{
+	buffer_add_format(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help, name, name, value);
+}
+
+void stager_metrics(void *shell, struct buffer *out)
+{
+	struct stager *stager = shell;
+
+	add_counter(out, "holdpoint_transfers_started_total", "Transfers to distribution points begun.",
+	        atomic_load(&stager->transfers_started));
+	add_counter(out, "holdpoint_transfers_staged_total", "Transfers that ended staged and verified.",
+	        atomic_load(&stager->transfers_staged));
+	add_counter(out, "holdpoint_transfers_failed_total", "Transfers that failed or were cancelled.",
+	        atomic_load(&stager->transfers_failed));
+	add_counter(out, "holdpoint_sent_bytes_total", "Bytes of content sent to distribution points.",
+	        atomic_load(&stager->bytes_sent));
+	buffer_add_format(out,
+	        "# HELP holdpoint_manifests_cached Manifests kept in memory.\n"
+	        "# TYPE holdpoint_manifests_cached gauge\nholdpoint_manifests_cached %zu\n",
+	        manifests_count(stager->manifests));
+}

@@ -1,0 +1,258 @@
+/* The machine: what comes in as bytes becomes events of the gate, and what the gate says goes to the outbox.
+ */
+#include "stager/stager.h"
+
+#include "base/memory.h"
+#include "schemas/job.h"
+#include "schemas/names.h"
+#include "stager/gate_codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRACEPARENT_MAX = 128 };
+
+static void *state_new(void *shell, struct view key)
+{
+	struct stager *stager = shell;
+	char *package = memory_copy(key.data, key.len);
+	struct gate_state *state = gate_state_new(package, &stager->limits);
+
+	free(package);
+	return state;
+}
+
+static void state_free(void *state)
+{
+	gate_state_free(state);
+}
+
+static bool state_is_empty(const void *state)
+{
+	return gate_state_is_empty(state);
+}
+
+static enum status state_load(void *state, struct view row, struct view value, struct error *err)
+{
+	return gate_row_load(state, row, value, err);
+}
+
+static void apply(
+        struct gate_state *state, const struct gate_event *event, int64_t now_ms, struct outbox *out)
+{
+	struct gate_sink sink;
+
+	gate_sink_init(&sink, out);
+	gate_apply(state, event, now_ms, &sink.out);
+	gate_sink_release(&sink);
+}
+
+static void apply_request(
+        struct gate_state *state, const struct gate_request *request, int64_t now_ms, struct outbox *out)
+{
+	apply(state, &(struct gate_event){.kind = GATE_JOB, .job = request}, now_ms, out);
+}
+
+/* Of the form that W3C gives it, or none: a header from outside goes into rows. */
+static char *traceparent_of(const struct record *record)
+{
+	struct view text = record->traceparent;
+
+	if (text.data == NULL || text.len == 0 || text.len > TRACEPARENT_MAX)
+		return NULL;
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] <= ' ' || text.data[i] > '~')
+			return NULL;
+	return memory_copy(text.data, text.len);
+}
+
+/* What is no job goes to the dead letters; where it can be read whose it would have been, a status says so.
+ */
+static void refuse_record(struct gate_state *state, const struct record *record, const struct job_hint *hint,
+        const struct error *err, int64_t now_ms, struct outbox *out)
+{
+	struct gate_request request = {
+	        .id = hint->job_id, .version = hint->version, .position = record->position, .refusal = err};
+	char default_id[JOB_ID_SIZE];
+
+	outbox_dead_letter(out, err->code, err->message);
+	if (state == NULL || !name_is_package(record->key))
+		return;
+	if (hint->job_id[0] == '\0') {
+		if (hint->package_id[0] == '\0')
+			return;
+		job_default_id(record->origin.partition, record->origin.offset, default_id);
+		request.id = default_id;
+	}
+	apply_request(state, &request, now_ms, out);
+}
+
+static enum status resolve(const struct catalogue *catalogue, const struct job *job,
+        struct gate_request *request, const char ***ret_names, struct error *err)
+{
+	enum status status;
+
+	if (job->distribution_point_count == 0)
+		return STATUS_OK;
+	status = catalogue_resolve(catalogue, job->distribution_points, job->distribution_point_count,
+	        JOB_TARGETS_MAX, ret_names, &request->target_count, err);
+	if (status == STATUS_OK)
+		request->targets = *ret_names;
+	return status;
+}
+
+static void apply_job(struct stager *stager, struct gate_state *state, const struct record *record,
+        const struct job *job, int64_t now_ms, struct outbox *out)
+{
+	char default_id[JOB_ID_SIZE], payload[DIGEST_NAME_SIZE], *traceparent = traceparent_of(record);
+	struct catalogue *catalogue = stager_catalogue(stager);
+	const char **names = NULL;
+	struct error err;
+	struct gate_request request = {.id = job->job_id,
+	        .position = record->position,
+	        .payload = payload,
+	        .type = job->type,
+	        .version = job->version,
+	        .digest = job->manifest_digest[0] == '\0' ? NULL : job->manifest_digest,
+	        .manifest_url = job->manifest_url,
+	        .gate = job->gate,
+	        .deadline = job->deadline,
+	        .deadline_ms = job->deadline_ms,
+	        .requested_by = job->requested_by,
+	        .annotations = job->annotations,
+	        .traceparent = traceparent};
+
+	digest_name(record->value, payload);
+	if (request.id == NULL) {
+		job_default_id(record->origin.partition, record->origin.offset, default_id);
+		request.id = default_id;
+	}
+	if (resolve(catalogue, job, &request, &names, &err) != STATUS_OK)
+		request.refusal = &err;
+	else if (job->manifest != NULL)
+		manifests_put(stager->manifests, record->position, job->manifest);
+	apply_request(state, &request, now_ms, out);
+	free(names);
+	free(traceparent);
+	catalogue_unref(catalogue);
+}
+
+static void apply_record(struct stager *stager, struct gate_state *state, const struct record *record,
+        int64_t now_ms, struct outbox *out)
+{
+	struct job *job = NULL;
+	struct job_hint hint = {.job_id = ""};
+	struct error err;
+	enum status status;
+
+	status = job_parse(record->key, record->value, &job, &hint, &err);
+	if (record->structured)
+		status = error_set(&err, STATUS_REJECT, "structured_cloudevent",
+		        "structured-mode CloudEvents are not taken; send the job as the record's value, "
+		        "attributes as headers (binary mode)");
+	else if (status == STATUS_OK && state == NULL)
+		status = error_set(
+		        &err, STATUS_REJECT, "invalid_key", "the record's key cannot be a package ID");
+	if (status == STATUS_OK)
+		apply_job(stager, state, record, job, now_ms, out);
+	else
+		refuse_record(state, record, &hint, &err, now_ms, out);
+	job_free(job);
+}
+
+static void apply_lost(struct gate_state *state, const char *point, const char *dp_id,
+        const char *const *lost_ids, size_t lost_count, int64_t now_ms, struct outbox *out)
+{
+	apply(state,
+	        &(struct gate_event){.kind = GATE_LOST_CONTENT,
+	                .point = point,
+	                .dp_id = dp_id,
+	                .lost_ids = lost_ids,
+	                .lost_count = lost_count},
+	        now_ms, out);
+}
+
+static void apply_completion(
+        struct gate_state *state, const struct event *event, int64_t now_ms, struct outbox *out)
+{
+	const struct stage_result *result = event->result;
+	struct stage_tag tag;
+
+	if (!stage_tag_parse(event->tag, &tag))
+		return;
+	if (result->staged && result->replaces != NULL)
+		apply_lost(state, tag.point, result->dp_id, (const char *const *)&result->replaces, 1, now_ms,
+		        out);
+	apply(state,
+	        &(struct gate_event){.kind = result->staged ? GATE_STAGED : GATE_STAGE_FAILED,
+	                .version = tag.version,
+	                .point = tag.point,
+	                .attempt = tag.attempt,
+	                .dp_id = result->dp_id,
+	                .files = result->files,
+	                .bytes = result->bytes,
+	                .read_back = result->read_back,
+	                .blame = result->blame,
+	                .code = result->code,
+	                .message = result->message,
+	                .retry_after_ms = result->retry_after_ms},
+	        now_ms, out);
+}
+
+static void apply_notice(
+        struct gate_state *state, const struct event *event, int64_t now_ms, struct outbox *out)
+{
+	const struct view *bytes = event->result;
+	struct lost_notice notice;
+
+	if (lost_notice_parse(*bytes, &notice))
+		apply_lost(state, notice.point, notice.dp_id, (const char *const *)notice.lost_ids,
+		        notice.lost_count, now_ms, out);
+	lost_notice_release(&notice);
+}
+
+static void machine_apply(
+        void *shell, void *state, const struct event *event, int64_t now_ms, struct outbox *out)
+{
+	switch (event->kind) {
+	case EVENT_RECORD:
+		apply_record(shell, state, event->record, now_ms, out);
+		break;
+	case EVENT_COMPLETION:
+		apply_completion(state, event, now_ms, out);
+		break;
+	case EVENT_TICK:
+		apply(state, &(struct gate_event){.kind = GATE_TICK}, now_ms, out);
+		break;
+	case EVENT_NOTICE:
+		apply_notice(state, event, now_ms, out);
+		break;
+	}
+}
+
+static void want_transfer(
+        const struct gate_version *version, const struct gate_staging *staging, void *context)
+{
+	char tag[STAGE_TAG_SIZE];
+
+	stage_tag_write(version->name, staging->name, staging->attempt, tag);
+	effects_want(context, view_text(tag), view_text(staging->name), false);
+}
+
+static void effects(const void *state, struct effects *out)
+{
+	gate_effects(state, want_transfer, out);
+}
+
+static int64_t wake_at(const void *state)
+{
+	return gate_wake_at(state);
+}
+
+const struct machine stager_machine = {.state_new = state_new,
+        .state_free = state_free,
+        .state_load = state_load,
+        .state_is_empty = state_is_empty,
+        .apply = machine_apply,
+        .effects = effects,
+        .wake_at = wake_at};
