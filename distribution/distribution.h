@@ -21,9 +21,9 @@ struct transfer_progress;
 struct pointer_result;
 
 struct distribution_options {
-	const char *spool_dir; /* where http sources are kept while needed; NULL: a private folder in $TMPDIR
-	                          or /tmp */
-	uint64_t spool_bytes_max;   /* 0: 10 GiB */
+	const char *spool_dir;    /* where http sources are kept while needed, in files without a name; NULL:
+	                             $TMPDIR or /tmp */
+	uint64_t spool_bytes_max; /* 0: 10 GiB */
 	int64_t connect_timeout_ms; /* 0: 5 s */
 	int64_t stall_timeout_ms;   /* no byte moved for so long ends an operation; 0: 20 s */
 	int64_t low_speed_bytes;    /* bytes per second below which … */
@@ -58,9 +58,10 @@ struct transfer_spec {
 
 /* STATUS_OK: sealed, verified as said and (file kinds) durable. STATUS_RETRY: the distribution point's side:
  * it may work later ("dp_unreachable", "dp_not_initialised", "dp_unknown" (not in the catalogue),
- * "dp_id_changed", "dp_error", "dp_timeout", "dp_full", "dp_refused", "read_back_mismatch", "canceled", …).
+ * "dp_id_changed", "dp_error", "dp_timeout", "dp_full", "dp_refused", "dp_redirects", "read_back_mismatch",
+ * "canceled", …), or a source that may come back ("source_unreachable", "spool_full").
  * STATUS_REJECT: the content's side, which hardly mends by itself ("source_missing", "source_digest",
- * "source_size", "source_forbidden", "source_unreachable", "manifest_digest", "manifest_invalid",
+ * "source_size", "source_forbidden", "spool_too_small", "manifest_digest", "manifest_invalid",
  * "sealed_differently"). Strings live until the callback returns. */
 struct transfer_result {
 	enum status status;
@@ -79,8 +80,8 @@ struct transfer_progress {
 	uint64_t bytes_done, bytes_total, files_done, files_total;
 };
 
-/* Copies what it needs of spec and takes a reference of the manifest. Returns a number to cancel by, never 0 and never
- * used twice. */
+/* Copies what it needs of spec and takes a reference of the manifest. Returns a number to cancel by, never 0
+ * and never used twice. */
 uint64_t transfer_submit(struct distribution *distribution, const struct transfer_spec *spec);
 
 /* Switch: make a staged version current, or just look. */
@@ -118,10 +119,11 @@ struct pointer_result {
 	int64_t retry_after_ms;
 };
 
-uint64_t pointer_submit(struct distribution *distribution, const struct pointer_spec *spec); /* as transfer_submit() */
+uint64_t pointer_submit(
+        struct distribution *distribution, const struct pointer_spec *spec); /* as transfer_submit() */
 
-/* A wish, from any thread, also when the transfer or pointer is done already (then nothing happens): done still comes
- * exactly once, perhaps with STATUS_OK, else as "canceled". */
+/* A wish, from any thread, also when the transfer or pointer is done already (then nothing happens): done
+ * still comes exactly once, perhaps with STATUS_OK, else as "canceled". */
 void distribution_cancel(struct distribution *distribution, uint64_t submission);
 
 /* True where the distribution point itself refuses an older fence (a lock, a proven conditional write), so

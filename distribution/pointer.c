@@ -1,0 +1,435 @@
+/* Makes a staged version current. In this order:
+ *
+ *   identity  dp.json says that this is the distribution point that is meant
+ *   seal      it is there, with the digest that was released
+ *   point     where the distribution point refuses older fences itself: compare and replace, under its lock.
+ *             Elsewhere: read, compare, write: two writers may both find the way free, so whoever decides
+ *             (one owner at a time) reads back, and a stalled one's late write is found by looking again
+ *   back      what is read back decides, never what a write was answered
+ *
+ * A write is never sent twice here: an answer that did not come is POINTER_UNKNOWN, to be looked at anew. */
+#include "distribution/pointer.h"
+
+#include "distribution/identity.h"
+#include "distribution/layout.h"
+#include "distribution/step.h"
+
+#include "schemas/current.h"
+#include "schemas/manifest.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum seen { SEEN_NOTHING, SEEN_BROKEN, SEEN_WANTED, SEEN_NEWER, SEEN_OTHER };
+
+struct switching {
+	struct room *room;
+	struct site *site;
+	void (*ended)(struct switching *switching, void *context);
+	void *ended_context;
+
+	enum pointer_wish wish;
+	char *package, *version, *point, *dp_id, *digest, *release_id, *log_id;
+	int32_t partition;
+	int64_t fence;
+	void (*done)(const struct pointer_result *result, void *context);
+	void *context;
+
+	char *seal, *path, *link, *link_target;
+	struct buffer text; /* of the pointer as wanted */
+	struct step step;
+	struct agenda_entry later;
+	struct current *shown; /* what the pointer shows */
+	struct pointer_result result;
+	bool wrote, broken_before, canceled;
+};
+
+static void read_seal(struct switching *switching);
+static void read_pointer(struct switching *switching, void (*took)(struct step *step));
+
+/* ---- ending */
+
+static void finish_now(struct agenda_entry *entry)
+{
+	struct switching *switching = (struct switching *)((char *)entry - offsetof(struct switching, later));
+	struct pointer_result *result = &switching->result;
+
+	if (switching->shown) {
+		result->version = switching->shown->version;
+		result->release_id = switching->shown->release_id;
+	}
+	if (result->outcome == POINTER_IS_WANTED && switching->broken_before)
+		error_set(&result->err, STATUS_OK, "pointer_was_broken",
+		        "%s of distribution point %s was no pointer and has been replaced", switching->path,
+		        switching->point);
+	switching->done(result, switching->context);
+	switching->ended(switching, switching->ended_context);
+}
+
+static void finish(struct switching *switching, enum pointer_outcome outcome)
+{
+	switching->result.outcome = outcome;
+	if (outcome != POINTER_UNKNOWN) {
+		switching->result.status = STATUS_OK;
+		switching->result.may_have_changed = false;
+	}
+	agenda_add(switching->room->agenda, &switching->later, 0, finish_now);
+}
+
+/* Not known how it ended, or not begun: always worth another look. */
+static void fail(struct switching *switching, const struct error *err)
+{
+	switching->result.status = STATUS_RETRY;
+	switching->result.err = *err;
+	switching->result.err.status = STATUS_RETRY;
+	switching->result.may_have_changed = switching->wrote;
+	finish(switching, POINTER_UNKNOWN);
+}
+
+static bool is_canceled(struct switching *switching)
+{
+	struct error err;
+
+	if (!switching->canceled)
+		return false;
+	error_set(&err, STATUS_RETRY, "canceled", "switching %s on %s was canceled", switching->package,
+	        switching->point);
+	fail(switching, &err);
+	return true;
+}
+
+static bool has_failed(struct switching *switching)
+{
+	const struct operation *operation = &switching->step.operation;
+
+	if (is_canceled(switching))
+		return true;
+	if (operation->result.status == STATUS_OK)
+		return false;
+	switching->result.retry_after_ms = operation->result.retry_after_ms;
+	fail(switching, &operation->result.err);
+	return true;
+}
+
+static struct operation *prepare(struct switching *switching, enum operation_kind kind, const char *path)
+{
+	struct step *step = &switching->step;
+
+	step->operation = (struct operation){.kind = kind, .path = path, .flow = switching, .fd = -1};
+	step->driver = switching->site->driver;
+	step->agenda = switching->room->agenda;
+	step->context = switching;
+	step->once = kind == OPERATION_WRITE || kind == OPERATION_POINT;
+	return &step->operation;
+}
+
+static void run(struct switching *switching, void (*took)(struct step *step))
+{
+	switching->step.took = took;
+	step_start(&switching->step);
+}
+
+/* ---- what a pointer shows */
+
+static bool is_wanted(const struct switching *switching, const struct current *current)
+{
+	return strcmp(current->release_id, switching->release_id) == 0 &&
+	       strcmp(current->log_id, switching->log_id) == 0 &&
+	       strcmp(current->version, switching->version) == 0 &&
+	       strcmp(current->digest, switching->digest) == 0;
+}
+
+/* Touches nothing but its arguments: the file driver calls it on a pool thread. */
+static enum seen judge(const struct switching *switching, struct view text, struct current **ret)
+{
+	struct current *current;
+	struct error err;
+
+	if (!text.data)
+		return SEEN_NOTHING;
+	if (current_parse(text, &current, &err) != STATUS_OK)
+		return SEEN_BROKEN;
+	enum seen seen = SEEN_OTHER;
+	if (is_wanted(switching, current))
+		seen = SEEN_WANTED;
+	else if (strcmp(current->log_id, switching->log_id) == 0 &&
+	         current->position.partition == switching->partition &&
+	         current->position.offset > switching->fence)
+		seen = SEEN_NEWER;
+	*ret = current;
+	return seen;
+}
+
+static enum seen take_pointer(struct switching *switching)
+{
+	struct operation *operation = &switching->step.operation;
+	struct view text = {operation->result.data, operation->result.data ? operation->result.len : 0};
+	enum seen seen;
+
+	current_free(switching->shown);
+	switching->shown = NULL;
+	seen = judge(switching, text, &switching->shown);
+	free(operation->result.data);
+	operation->result.data = NULL;
+	return seen;
+}
+
+/* ---- back */
+
+static void took_back(struct step *step)
+{
+	struct switching *switching = step->context;
+	struct error err;
+
+	if (has_failed(switching))
+		return;
+	switch (take_pointer(switching)) {
+	case SEEN_WANTED:
+		finish(switching, POINTER_IS_WANTED);
+		break;
+	case SEEN_NEWER:
+		finish(switching, POINTER_IS_NEWER);
+		break;
+	default:
+		error_set(&err, STATUS_RETRY, "read_back_mismatch",
+		        "%s was written to distribution point %s and reads back differently", switching->path,
+		        switching->point);
+		fail(switching, &err);
+	}
+}
+
+/* ---- point */
+
+static enum point_verdict on_check(struct view current, void *context)
+{
+	struct current *parsed = NULL;
+	enum seen seen = judge(context, current, &parsed);
+
+	current_free(parsed);
+	return seen == SEEN_NEWER ? POINT_KEEP : POINT_REPLACE;
+}
+
+static void pointed(struct step *step)
+{
+	struct switching *switching = step->context;
+	struct current *before = NULL;
+	struct view text = {step->operation.result.data, step->operation.result.len};
+
+	switching->broken_before = judge(switching, text, &before) == SEEN_BROKEN;
+	current_free(before);
+	free(step->operation.result.data);
+	switching->wrote = step->operation.result.status == STATUS_OK ? !step->operation.result.kept
+	                                                              : step->operation.result.ambiguous;
+	if (!has_failed(switching))
+		read_pointer(switching, took_back);
+}
+
+static void wrote(struct step *step)
+{
+	struct switching *switching = step->context;
+
+	switching->wrote = step->operation.result.status == STATUS_OK || step->operation.result.ambiguous;
+	if (!has_failed(switching))
+		read_pointer(switching, took_back);
+}
+
+static void write_pointer(struct switching *switching)
+{
+	prepare(switching, OPERATION_WRITE, switching->path)->data = buffer_view(&switching->text);
+	run(switching, wrote);
+}
+
+static void compared(struct step *step)
+{
+	struct switching *switching = step->context;
+
+	if (has_failed(switching))
+		return;
+	switch (take_pointer(switching)) {
+	case SEEN_WANTED:
+		finish(switching, POINTER_IS_WANTED);
+		break;
+	case SEEN_NEWER:
+		finish(switching, POINTER_IS_NEWER);
+		break;
+	case SEEN_BROKEN:
+		switching->broken_before = true;
+		write_pointer(switching);
+		break;
+	default:
+		write_pointer(switching);
+	}
+}
+
+static void point(struct switching *switching)
+{
+	struct current wanted = {.package_id = switching->package,
+	        .version = switching->version,
+	        .digest = switching->digest,
+	        .manifest = strchr(switching->seal, '/') + 1,
+	        .content_path = switching->link_target,
+	        .release_id = switching->release_id,
+	        .position = {switching->partition, switching->fence},
+	        .log_id = switching->log_id};
+
+	buffer_init(&switching->text, CURRENT_SIZE_MAX);
+	current_write(&wanted, &switching->text);
+	if (!switching->site->driver->can.point) {
+		read_pointer(switching, compared);
+		return;
+	}
+	struct operation *operation = prepare(switching, OPERATION_POINT, switching->path);
+	operation->data = buffer_view(&switching->text);
+	operation->link = switching->link;
+	operation->link_target = switching->link_target;
+	operation->check = on_check;
+	operation->check_context = switching;
+	operation->size_max = CURRENT_SIZE_MAX;
+	run(switching, pointed);
+}
+
+static void read_pointer(struct switching *switching, void (*took)(struct step *step))
+{
+	prepare(switching, OPERATION_READ, switching->path)->size_max = CURRENT_SIZE_MAX;
+	run(switching, took);
+}
+
+/* ---- seal */
+
+static void took_seal(struct step *step)
+{
+	struct switching *switching = step->context;
+	struct error err = {0};
+	char digest[DIGEST_SIZE];
+	struct view text = {step->operation.result.data, step->operation.result.len};
+
+	if (!step->operation.result.found)
+		error_set(&err, STATUS_RETRY, "seal_missing", "%s is not on distribution point %s",
+		        switching->seal, switching->point);
+	else if (digest_of(text, digest), strcmp(digest, switching->digest) != 0)
+		error_set(&err, STATUS_RETRY, "seal_differs",
+		        "%s on distribution point %s has the digest %s, not %s as released", switching->seal,
+		        switching->point, digest, switching->digest);
+	free(step->operation.result.data);
+	step->operation.result.data = NULL;
+	if (has_failed(switching))
+		return;
+	if (err.status != STATUS_OK)
+		fail(switching, &err);
+	else
+		point(switching);
+}
+
+static void read_seal(struct switching *switching)
+{
+	prepare(switching, OPERATION_READ, switching->seal)->size_max = MANIFEST_BYTES_MAX;
+	run(switching, took_seal);
+}
+
+/* ---- identity */
+
+static void looked(struct step *step)
+{
+	struct switching *switching = step->context;
+
+	if (has_failed(switching))
+		return;
+	enum seen seen = take_pointer(switching);
+	finish(switching, seen == SEEN_WANTED  ? POINTER_IS_WANTED
+	                  : seen == SEEN_NEWER ? POINTER_IS_NEWER
+	                                       : POINTER_IS_OTHER);
+}
+
+static void identified(struct step *step)
+{
+	struct switching *switching = step->context;
+	struct identity identity = {0};
+	struct error err;
+
+	switching->result.retry_after_ms = step->operation.result.retry_after_ms;
+	enum status status = identity_of(&step->operation, switching->point, &identity, &err);
+	free(step->operation.result.data);
+	if (status == STATUS_OK && strcmp(identity.dp_id, switching->dp_id) != 0)
+		status = error_set(&err, STATUS_RETRY, "dp_id_changed",
+		        "distribution point %s says that it is %s, and the version was staged on %s: is "
+		        "another "
+		        "disk or server in its place",
+		        switching->point, identity.dp_id, switching->dp_id);
+	identity_release(&identity);
+	if (is_canceled(switching))
+		return;
+	if (status != STATUS_OK)
+		fail(switching, &err);
+	else if (switching->wish == POINTER_READ)
+		read_pointer(switching, looked);
+	else
+		read_seal(switching);
+}
+
+/* ---- the door */
+
+struct switching *switching_new(const struct pointer_spec *spec)
+{
+	struct switching *switching = memory_alloc(sizeof(*switching));
+
+	switching->wish = spec->wish;
+	switching->package = memory_text(spec->package_id);
+	switching->version = memory_text(spec->version);
+	switching->point = memory_text(spec->distribution_point);
+	switching->dp_id = memory_text(spec->dp_id);
+	switching->digest = memory_text(spec->digest);
+	switching->release_id = memory_text(spec->release_id);
+	switching->log_id = memory_text(spec->log_id);
+	switching->partition = spec->partition;
+	switching->fence = spec->fence;
+	switching->done = spec->done;
+	switching->context = spec->context;
+	switching->seal = layout_seal(switching->package, switching->version);
+	switching->path = layout_pointer(switching->package);
+	switching->link = layout_pointer_link(switching->package);
+	switching->link_target = memory_format("content/%s", switching->version);
+	return switching;
+}
+
+void switching_free(struct switching *switching)
+{
+	char *texts[] = {switching->package, switching->version, switching->point, switching->dp_id,
+	        switching->digest, switching->release_id, switching->log_id, switching->seal, switching->path,
+	        switching->link, switching->link_target};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		free(texts[i]);
+	buffer_release(&switching->text);
+	current_free(switching->shown);
+	if (switching->site)
+		site_release(switching->site);
+	free(switching);
+}
+
+void switching_start(struct switching *switching, struct room *room, struct site *site,
+        void (*ended)(struct switching *switching, void *context), void *context)
+{
+	struct error err;
+
+	switching->room = room;
+	switching->site = site ? site_use(site) : NULL;
+	switching->ended = ended;
+	switching->ended_context = context;
+	if (!site) {
+		error_set(&err, STATUS_RETRY, "dp_unknown",
+		        "%s is no distribution point of this worker's catalogue: add it there",
+		        switching->point);
+		fail(switching, &err);
+		return;
+	}
+	prepare(switching, OPERATION_READ, LAYOUT_DP_JSON)->size_max = IDENTITY_SIZE_MAX;
+	run(switching, identified);
+}
+
+void switching_cancel(struct switching *switching)
+{
+	switching->canceled = true;
+	step_cancel(&switching->step);
+}

@@ -1,0 +1,67 @@
+#ifndef DISTRIBUTION_STAGING_H
+#define DISTRIBUTION_STAGING_H
+
+#include "distribution/delivery.h"
+#include "distribution/identity.h"
+#include "distribution/manifest_work.h"
+#include "distribution/step.h"
+#include "distribution/transfer.h"
+
+#include "base/map.h"
+
+/* Inside a staging: shared by transfer.c (the order of things), transfer_files.c (its files, many at once).
+ */
+struct staging {
+	struct room *room;
+	struct site *site;
+	struct catalogue *catalogue; /* a reference: what was current at its start */
+	void (*ended)(struct staging *staging, void *context);
+	void *ended_context;
+
+	/* what is wanted */
+	char *package, *version, *point, *expected_dp_id, *manifest_url, *digest, *attempt, *base_version;
+	struct manifest *manifest;
+	void (*done)(const struct transfer_result *result, void *context);
+	void (*progress)(const struct transfer_progress *progress, void *context);
+	void *context;
+
+	/* where */
+	char *attempts, *folder, *content, *seal;
+	char *first;             /* the path of the content's first file */
+	struct buffer seal_text; /* what is written there */
+
+	/* one thing at a time */
+	struct step step;
+	struct manifest_work *work;
+	struct error err; /* the first failure; OK: none yet */
+	bool canceled;
+	struct agenda_entry later;
+
+	/* what was learnt */
+	struct identity identity;
+	bool identity_known, sealed, uploaded;
+	bool from_seal; /* manifest is the sealed one, without URLs */
+	unsigned seal_reads, seal_writes;
+	int64_t retry_after_ms;
+	char *base_content;         /* of the version to copy from; NULL: none */
+	struct map *base_by_digest; /* digest → struct manifest_file, of base */
+	struct manifest *base;
+
+	/* a pass over the files */
+	bool checking;
+	void (*passed)(struct staging *staging); /* after the last one, also where one failed */
+	size_t next, under_way;
+	struct delivery *deliveries;
+	bool mended;
+	uint64_t bytes_done, files_done, bytes_sent;
+	bool counted; /* by an earlier pass */
+	int64_t told_ms;
+};
+
+/* Every file is sent to the attempt's folder (or straight to its place), or is checked in its place. Ends
+ * with passed(), not from within; staging->err says whether one failed. */
+void staging_send_files(struct staging *staging, void (*passed)(struct staging *staging));
+void staging_check_files(struct staging *staging, void (*passed)(struct staging *staging));
+void staging_cancel_files(struct staging *staging);
+
+#endif
