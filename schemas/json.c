@@ -118,6 +118,23 @@ static void add_path(struct buffer *path, const struct json_node *node)
 		buffer_add_format(path, "%s%s", path->len ? "." : "", node->name);
 }
 
+enum status json_open_item(struct json *json, struct view text, size_t max, const struct json_node *array,
+        size_t index, struct json_node *ret_item, struct error *err)
+{
+	enum status status = json_open(json, text, max, ret_item, err);
+	struct buffer path;
+
+	ret_item->parent = array;
+	ret_item->index = index;
+	if (status == STATUS_OK || !err)
+		return status;
+	buffer_init(&path, 256);
+	add_path(&path, ret_item);
+	error_prefix(err, "%s: ", buffer_view(&path).data);
+	buffer_release(&path);
+	return status;
+}
+
 static void fail_at(const struct json_node *node, const char *code, const char *format, va_list args)
 {
 	struct json *json = node->json;

@@ -55,6 +55,10 @@ enum { JSON_DEPTH_MAX = 32 };
  * and harmless after failure. *json must stay where it is while nodes are in use. */
 must_check enum status json_open(
         struct json *json, struct view text, size_t max, struct json_node *ret_root, struct error *err);
+/* The same for one object of an array that was kept out of its document, which would be too large as a whole;
+ * failures name its path. */
+must_check enum status json_open_item(struct json *json, struct view text, size_t max,
+        const struct json_node *array, size_t index, struct json_node *ret_item, struct error *err);
 bool json_is_too_deep(struct view text); /* without parsing; strings are skipped, nothing else is judged */
 void json_close(struct json *json);
 enum status json_status(const struct json *json);

@@ -14,7 +14,7 @@ struct shared_manifest {
 	atomic_uint references;
 };
 
-static void files_free(struct manifest_file *files, size_t count)
+void manifest_files_free(struct manifest_file *files, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		free(files[i].path);
@@ -33,7 +33,7 @@ void manifest_unref(struct manifest *manifest)
 {
 	if (!manifest || atomic_fetch_sub(&((struct shared_manifest *)manifest)->references, 1) > 1)
 		return;
-	files_free(manifest->files, manifest->count);
+	manifest_files_free(manifest->files, manifest->count);
 	free(manifest);
 }
 
@@ -176,7 +176,7 @@ enum status manifest_new(struct manifest_file *files, size_t count, const char *
 	if (status == STATUS_OK)
 		status = make_digest(&manifest, field_prefix, err);
 	if (status != STATUS_OK) {
-		files_free(files, count);
+		manifest_files_free(files, count);
 		return status;
 	}
 	struct shared_manifest *shared = memory_alloc(sizeof(*shared));

@@ -41,6 +41,8 @@ must_check enum status manifest_parse(
 must_check enum status manifest_new(struct manifest_file *files, size_t count, const char *field_prefix,
         struct manifest **ret, struct error *err);
 
+void manifest_files_free(struct manifest_file *files, size_t count); /* those that made no manifest */
+
 struct manifest *manifest_ref(struct manifest *manifest);
 void manifest_unref(struct manifest *manifest); /* NULL is fine; from any thread */
 

@@ -1,4 +1,4 @@
-/* The files of a manifest, read from JSON: inline in a job, sealed on a distribution point, or fetched. */
+/* The files of a version, read from JSON. */
 #include "base/memory.h"
 #include "schemas/names.h"
 #include "schemas/record.h"
@@ -41,7 +41,14 @@ static char *url_beside(const char *base_url, const char *path)
 	return url.data;
 }
 
-static void read_file(
+/* Whether the path is good is for manifest_new() to say; url_beside() needs only that it is bounded. */
+static void add_url(const char *base_url, struct manifest_file *file)
+{
+	if (base_url && !file->url && strlen(file->path) <= MANIFEST_PATH_MAX)
+		file->url = url_beside(base_url, file->path);
+}
+
+void record_manifest_file(
         const struct json_node *in, const struct manifest_urls *urls, struct manifest_file *file)
 {
 	static const char *const fields[] = {"path", "size", "digest", "executable", "url", NULL};
@@ -54,13 +61,8 @@ static void read_file(
 		memcpy(file->digest, digest.data, DIGEST_SIZE);
 	json_get_bool(in, "executable", JSON_OPTIONAL, &file->executable);
 	file->url = json_get_copy(in, "url", urls->required ? JSON_REQUIRED : JSON_OPTIONAL);
-}
-
-/* Whether the path is good is for manifest_new() to say; url_beside() needs only that it is bounded. */
-static void add_url(const char *base_url, struct manifest_file *file)
-{
-	if (base_url && !file->url && strlen(file->path) <= MANIFEST_PATH_MAX)
-		file->url = url_beside(base_url, file->path);
+	if (json_status(in->json) == STATUS_OK)
+		add_url(urls->base_url, file);
 }
 
 struct manifest *record_manifest(
@@ -78,38 +80,12 @@ struct manifest *record_manifest(
 		return NULL;
 	}
 	struct manifest_file *files = memory_alloc(count * sizeof(*files));
-	for (; read < count && json_item_object(&array, read, &item); read++) {
-		read_file(&item, urls, &files[read]);
-		if (json_status(in->json) == STATUS_OK)
-			add_url(urls->base_url, &files[read]);
-	}
+	for (; read < count && json_item_object(&array, read, &item); read++)
+		record_manifest_file(&item, urls, &files[read]);
 	if (json_status(in->json) == STATUS_OK) {
 		in->json->status = manifest_new(files, count, field_prefix, &manifest, in->json->err);
 		return manifest;
 	}
-	for (size_t i = 0; i < count; i++) {
-		free(files[i].path);
-		free(files[i].url);
-	}
-	free(files);
+	manifest_files_free(files, count);
 	return NULL;
-}
-
-enum status manifest_parse(struct view text, const char *base_url, struct manifest **ret, struct error *err)
-{
-	static const char *const fields[] = {"files", NULL};
-	struct json json;
-	struct json_node root;
-	enum status status = json_open(&json, text, MANIFEST_BYTES_MAX, &root, err);
-
-	if (status != STATUS_OK)
-		return status;
-	json_only(&root, fields);
-	struct manifest *manifest =
-	        record_manifest(&root, NULL, &(struct manifest_urls){.base_url = base_url});
-	status = json_status(&json);
-	json_close(&json);
-	if (status == STATUS_OK)
-		*ret = manifest;
-	return status;
 }

@@ -25,11 +25,14 @@ struct position record_position(const struct json_node *in, const char *name, en
 /* Fails with "key_mismatch" where key (data NULL: unknown) is another than package_id. */
 void record_check_key(const struct json_node *in, struct view key, struct view package_id);
 
-/* The files of a "content" object or of a manifest, at field_prefix in its document (NULL: the root). */
+/* The files of an object that has them, at field_prefix in its document (NULL: the root). */
 struct manifest_urls {
 	bool required;        /* each file has a url */
 	const char *base_url; /* not NULL: a file without one gets the one beside it */
 };
+/* One of them, into a zeroed *file, which owns its strings also after a failure. */
+void record_manifest_file(
+        const struct json_node *in, const struct manifest_urls *urls, struct manifest_file *file);
 struct manifest *record_manifest(
         const struct json_node *in, const char *field_prefix, const struct manifest_urls *urls);
 

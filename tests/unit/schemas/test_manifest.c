@@ -2,6 +2,7 @@
 #include "schemas/manifest.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HASH "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -171,4 +172,74 @@ Test(manifest_new, holds_the_deepest_chain_of_paths_that_begin_alike)
 	}
 	cr_assert_eq(manifest_new(files, DEPTH, NULL, &manifest, &err), STATUS_OK, "%s", err.message);
 	manifest_unref(manifest);
+}
+
+static char *many_files(size_t count, size_t bad)
+{
+	struct buffer text;
+
+	buffer_init(&text, 64 << 20);
+	buffer_add_text(&text, "{\"files\":[");
+	for (size_t i = 0; i < count; i++)
+		buffer_add_format(&text,
+		        "%s{\"path\":\"%s%zu\",\"size\":1,\"digest\":\"" HASH "\",\"executable\":false}",
+		        i ? "," : "", i == bad ? "/" : "f", i);
+	buffer_add_text(&text, "]}");
+	return text.data;
+}
+
+Test(manifest_parse, takes_more_than_one_document_could_hold)
+{
+	enum { COUNT = 20000 };
+	char *text = many_files(COUNT, COUNT);
+	struct manifest *manifest = parse(text, NULL);
+
+	cr_assert_gt(strlen(text), 900000);
+	cr_assert_eq(manifest->count, COUNT);
+	cr_assert_eq(manifest->bytes, COUNT);
+	manifest_unref(manifest);
+	free(text);
+}
+
+Test(manifest_parse, of_a_large_one_names_the_bad_file)
+{
+	char *text = many_files(20000, 19999);
+	struct manifest *manifest = NULL;
+	struct error err = {.code = ""};
+
+	cr_assert_eq(manifest_parse(view_text(text), NULL, &manifest, &err), STATUS_REJECT);
+	cr_assert(strncmp(err.message, "files[19999].path: ", 19) == 0, "%s", err.message);
+	free(text);
+}
+
+Test(manifest_parse, of_a_large_one_that_was_cut_off_says_so)
+{
+	char *text = many_files(20000, 20000);
+	struct manifest *manifest = NULL;
+	struct error err = {.code = ""};
+
+	text[1000000] = '\0';
+	cr_assert_eq(manifest_parse(view_text(text), NULL, &manifest, &err), STATUS_REJECT);
+	cr_assert_str_eq(err.code, "invalid_json");
+	cr_assert_not_null(strstr(err.message, "cut off"), "%s", err.message);
+	free(text);
+}
+
+Test(manifest_parse, refuses_what_is_large_outside_of_its_files)
+{
+	enum { SIZE = 1000000 };
+	char *text = memory_alloc(SIZE + 1);
+	struct manifest *manifest = NULL;
+	struct error err = {.code = ""};
+
+	memset(text, '[', SIZE);
+	cr_assert_eq(manifest_parse(view_text(text), NULL, &manifest, &err), STATUS_REJECT);
+	cr_assert_str_eq(err.code, "too_large");
+	memcpy(text, "{\"files\":[{\"path\":\"", 19);
+	memset(text + 19, 'a', SIZE - 19);
+	memcpy(text + SIZE - 4, "\"}]}", 4);
+	cr_assert_eq(manifest_parse(view_text(text), NULL, &manifest, &err), STATUS_REJECT);
+	cr_assert_str_eq(err.code, "too_large");
+	cr_assert(strncmp(err.message, "files[0]: ", 10) == 0, "%s", err.message);
+	free(text);
 }
