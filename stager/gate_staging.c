@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CANCELED_RETRY_MS = 1000, SHOWN_RETRIES = 10 };
 
@@ -183,7 +184,7 @@ void apply_staged(struct gate_turn *turn, const struct gate_event *event)
 	if (staging == NULL)
 		return;
 	point = gate_point_need(turn->state, staging->name);
-	if (point->dp_id != NULL && strcmp(point->dp_id, event->dp_id) != 0) {
+	if (point->dp_id != NULL && strcasecmp(point->dp_id, event->dp_id) != 0) {
 		struct gate_event changed = *event;
 
 		/* it was replaced while the transfer ran */
@@ -200,7 +201,7 @@ void apply_staged(struct gate_turn *turn, const struct gate_event *event)
 static bool is_lost(const struct gate_event *event, const char *dp_id)
 {
 	for (size_t i = 0; dp_id != NULL && i < event->lost_count; i++)
-		if (strcmp(event->lost_ids[i], dp_id) == 0)
+		if (strcasecmp(event->lost_ids[i], dp_id) == 0)
 			return true;
 	return false;
 }
