@@ -87,7 +87,7 @@ enum status client_reader_open(struct client *client, const struct client_source
         size_t source_count, int64_t timeout_ms, struct client_reader **ret_reader, struct error *err)
 {
 	struct client_reader *reader = memory_alloc(sizeof(*reader));
-	struct reader_bounds bounds = {READER_MESSAGES, READER_KBYTES};
+	struct reader_bounds bounds = {.messages = READER_MESSAGES, .kbytes = READER_KBYTES};
 	enum status status =
 	        reader_open(client_options(client), client_chatter(client), bounds, &reader->reader, err);
 
@@ -181,11 +181,9 @@ enum status client_reader_next(struct client_reader *reader, int64_t timeout_ms,
 	do {
 		if (reader->batch_next == reader->batch_count) {
 			drop_batch(reader);
-			reader->batch_count = reader_take(&reader->reader, reader->batch, BATCH, 0);
-		}
-		if (reader->batch_count == 0) /* a batch waits until it is full, one message does not */
 			reader->batch_count =
-			        reader_take(&reader->reader, reader->batch, 1, until(deadline, 60000));
+			        reader_take(&reader->reader, reader->batch, BATCH, until(deadline, 60000));
+		}
 		while (reader->batch_next < reader->batch_count) {
 			enum status status = take_one(
 			        reader, reader->batch[reader->batch_next++], ret_record, ret_found, err);

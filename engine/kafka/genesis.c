@@ -62,7 +62,7 @@ static enum status scan_all(
 		status = reader_start(reader, topics->names[n], p, RD_KAFKA_OFFSET_BEGINNING, err);
 	while (status == STATUS_OK && left) {
 		rd_kafka_message_t *messages[BATCH];
-		size_t count = reader_take(reader, messages, 1, until(topics->deadline_ms, 1000));
+		size_t count = reader_take(reader, messages, BATCH, until(topics->deadline_ms, 1000));
 		if (count == 0 && until(topics->deadline_ms, 1) == 0)
 			return handle_fail(topics->handle, RD_KAFKA_RESP_ERR__TIMED_OUT, err,
 			        "cannot read %s", topics->names[n]);
@@ -104,7 +104,7 @@ static enum status judge(
 
 static enum status has_genesis(struct topics *topics, size_t n, bool *ret_all, struct error *err)
 {
-	struct reader_bounds bounds = {BATCH, 1024};
+	struct reader_bounds bounds = {.messages = BATCH, .kbytes = 1024};
 	struct reader reader = {0};
 	struct scan *scans = memory_alloc((size_t)topics->partitions[n] * sizeof(*scans));
 	enum status status = reader_open(topics->options, topics->chatter, bounds, &reader, err);
@@ -242,8 +242,8 @@ enum status genesis_check_witness(struct topics *topics, size_t n, struct error 
 		w++;
 	if (!witness || w == topics->count || !topics->partitions[w])
 		return STATUS_OK;
-	status = reader_open(
-	        topics->options, topics->chatter, (struct reader_bounds){BATCH, 1024}, &reader, err);
+	status = reader_open(topics->options, topics->chatter,
+	        (struct reader_bounds){.messages = BATCH, .kbytes = 1024}, &reader, err);
 	for (int32_t p = 0; status == STATUS_OK && p < topics->partitions[w]; p++) {
 		status = reader_bounds_of(
 		        &reader, topics->names[w], p, until(topics->deadline_ms, 60000), &low, &high, err);

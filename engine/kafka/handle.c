@@ -17,6 +17,7 @@ struct chatter {
 	pthread_mutex_t lock;
 	char last[256];
 	bool log;
+	void *owner;
 };
 
 struct chatter *chatter_new(bool log)
@@ -37,6 +38,16 @@ void chatter_free(struct chatter *chatter)
 }
 
 enum { WORTH_KEEPING = 4 }; /* syslog(3)'s warning */
+
+void chatter_set_owner(struct chatter *chatter, void *owner)
+{
+	chatter->owner = owner;
+}
+
+void *chatter_owner(const struct chatter *chatter)
+{
+	return chatter->owner;
+}
 
 static void keep(struct chatter *chatter, int level, const char *facility, const char *text)
 {
@@ -220,6 +231,11 @@ static enum status classify(rd_kafka_resp_err_t code, const char **ret_name)
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 		*ret_name = "kafka_denied";
 		return STATUS_FATAL;
+	case RD_KAFKA_RESP_ERR__FENCED:
+	case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+		*ret_name = "fenced";
+		return STATUS_RETRY;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 		*ret_name = "record_too_large";
 		return STATUS_REJECT;
@@ -246,6 +262,9 @@ enum status handle_fail(
 		pthread_mutex_unlock(&chatter->lock);
 	}
 	enum status status = classify(code, &name);
+	if (strcmp(name, "fenced") == 0)
+		return error_set(err, status, name, "%s: another owner has taken over (%s)", what,
+		        rd_kafka_err2str(code));
 	if (is_unreachable(code))
 		return error_set(err, status, name,
 		        "%s: no Kafka broker answered in time (is it running, is -b right?)%s%s", what,

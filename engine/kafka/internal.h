@@ -18,6 +18,9 @@
 struct chatter;
 struct chatter *chatter_new(bool log);      /* log: also write its warnings to the log */
 void chatter_free(struct chatter *chatter); /* after its handles */
+/* Handles' callbacks get the chatter as their opaque; this is whose it is. */
+void chatter_set_owner(struct chatter *chatter, void *owner);
+void *chatter_owner(const struct chatter *chatter);
 
 /* -b, -X and -F over defaults of ours: what a handle begins with. Refuses properties that are not the user's
  * to set. quiet: this handle's chatter is kept for errors, but not logged. */
@@ -60,6 +63,7 @@ struct reader {
 
 struct reader_bounds { /* what it may hold unread; 2.0.2 sleeps for up to a second when it is full */
 	int messages, kbytes;
+	int fetch_bytes; /* of one partition at a time; 0: librdkafka's default */
 };
 
 must_check enum status reader_open(const struct options *options, struct chatter *chatter,
@@ -67,8 +71,10 @@ must_check enum status reader_open(const struct options *options, struct chatter
 /* offset: a number, RD_KAFKA_OFFSET_BEGINNING or _END. */
 must_check enum status reader_start(
         struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err);
-/* Messages, each to be destroyed; an event of the end of a partition is one with err __PARTITION_EOF. */
+/* Messages that are there, or, waiting for timeout_ms, the first to come; each to be destroyed. The end of a
+ * partition comes as one with err __PARTITION_EOF. */
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms);
+void reader_stop(struct reader *reader); /* all that was started */
 must_check enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition,
         int64_t timeout_ms, int64_t *ret_low, int64_t *ret_high, struct error *err);
 void reader_close(struct reader *reader); /* a zeroed one is fine */

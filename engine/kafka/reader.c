@@ -30,6 +30,8 @@ enum status reader_open(const struct options *options, struct chatter *chatter, 
 	config_set(config, "auto.offset.reset", "error");
 	set_number(config, "queued.min.messages", bounds.messages);
 	set_number(config, "queued.max.messages.kbytes", bounds.kbytes);
+	if (bounds.fetch_bytes)
+		set_number(config, "fetch.message.max.bytes", bounds.fetch_bytes);
 	status = handle_new(RD_KAFKA_CONSUMER, config, &handle, err);
 	if (status != STATUS_OK)
 		return status;
@@ -58,9 +60,24 @@ enum status reader_start(
 
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms)
 {
-	ssize_t count = rd_kafka_consume_batch_queue(reader->queue, timeout_ms, messages, most);
+	ssize_t count = rd_kafka_consume_batch_queue(reader->queue, 0, messages, most), more;
 
+	if (count <= 0 && timeout_ms > 0) /* a batch would wait until it is full */
+		count = rd_kafka_consume_batch_queue(reader->queue, timeout_ms, messages, 1);
+	if (count == 1 && most > 1) {
+		more = rd_kafka_consume_batch_queue(reader->queue, 0, messages + 1, most - 1);
+		count += more > 0 ? more : 0;
+	}
 	return count > 0 ? (size_t)count : 0;
+}
+
+void reader_stop(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->count; i++) {
+		rd_kafka_consume_stop(reader->topics[i], reader->partitions[i]);
+		rd_kafka_topic_destroy(reader->topics[i]);
+	}
+	reader->count = 0;
 }
 
 enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition, int64_t timeout_ms,
@@ -88,10 +105,7 @@ void reader_close(struct reader *reader)
 {
 	if (!reader->handle)
 		return;
-	for (size_t i = 0; i < reader->count; i++) {
-		rd_kafka_consume_stop(reader->topics[i], reader->partitions[i]);
-		rd_kafka_topic_destroy(reader->topics[i]);
-	}
+	reader_stop(reader);
 	rd_kafka_queue_destroy(reader->queue);
 	rd_kafka_destroy(reader->handle);
 	free(reader->topics);

@@ -1,0 +1,220 @@
+#include "base/clock.h"
+#include "base/memory.h"
+#include "engine/kafka/process_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Group membership, and nothing else: what it assigns is paused at its end and never consumed here. */
+
+static void take_event(
+        struct process *process, enum group_event event, const rd_kafka_topic_partition_list_t *list)
+{
+	if (process->given)
+		rd_kafka_topic_partition_list_destroy(process->given);
+	process->given = rd_kafka_topic_partition_list_copy(list);
+	process->event = event;
+	for (int32_t p = 0; p < process->partitions; p++)
+		atomic_store(&process->is_given[p], false);
+	for (int i = 0; event == GROUP_ASSIGNED && i < list->cnt; i++)
+		if (list->elems[i].partition < process->partitions)
+			atomic_store(&process->is_given[list->elems[i].partition], true);
+}
+
+/* Only notes what happened: group_answer() tells the group when we are ready. */
+static void on_rebalance(
+        rd_kafka_t *handle, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct process *process = chatter_owner(opaque);
+
+	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !process->leaving) {
+		take_event(process, GROUP_ASSIGNED, list);
+		return;
+	}
+	take_event(process, GROUP_REVOKED, list);
+	if (process->leaving || code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+		rd_kafka_assign(handle, NULL);
+}
+
+/* What no further try will mend. All else librdkafka goes on from by itself. */
+static void note_failure(struct process *process, rd_kafka_resp_err_t code, const char *words)
+{
+	char fatal[256] = "";
+
+	if (code == RD_KAFKA_RESP_ERR__FATAL)
+		code = rd_kafka_fatal_error(process->group, fatal, sizeof(fatal));
+	if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+		error_set(&process->failure, STATUS_FATAL, "instance_taken",
+		        "another worker has begun as --instance %s: give each a name of its own",
+		        process->instance);
+	else if (*fatal || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+	         code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+		error_set(&process->failure, STATUS_FATAL, "group_failed",
+		        "this worker can't be in the consumer group of %s: %s (%s)", process->input,
+		        rd_kafka_err2str(code), *fatal ? fatal : words);
+}
+
+static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
+{
+	(void)handle;
+	note_failure(chatter_owner(opaque), code, reason);
+}
+
+static enum status subscribe(struct process *process, struct error *err)
+{
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+
+	rd_kafka_topic_partition_list_add(topics, process->input, RD_KAFKA_PARTITION_UA);
+	rd_kafka_resp_err_t code = rd_kafka_subscribe(process->group, topics);
+	rd_kafka_topic_partition_list_destroy(topics);
+	return code ? handle_fail(process->group, code, err, "cannot join the group of %s", process->input)
+	            : STATUS_OK;
+}
+
+enum status group_join(struct process *process, struct error *err)
+{
+	rd_kafka_conf_t *config;
+	char *name;
+	enum status status = config_new(process->options, process->chatter, false, &config, err);
+
+	if (status != STATUS_OK)
+		return status;
+	name = memory_format("%s%s", options_prefix(process->options), process->spec->role);
+	config_set(config, "group.id", name);
+	free(name);
+	if (process->instance)
+		config_set(config, "group.instance.id", process->instance);
+	config_set(config, "session.timeout.ms", "6000");
+	config_set(config, "heartbeat.interval.ms", "1500");
+	config_set(config, "partition.assignment.strategy", "range");
+	config_set(config, "enable.auto.commit", "false");
+	config_set(config, "enable.auto.offset.store", "false");
+	config_set(config, "auto.offset.reset", "latest");
+	config_set(config, "isolation.level", "read_committed");
+	config_set(config, "fetch.wait.max.ms", "5000");
+	rd_kafka_conf_set_rebalance_cb(config, on_rebalance);
+	rd_kafka_conf_set_error_cb(config, on_error);
+	status = handle_new(RD_KAFKA_CONSUMER, config, &process->group, err);
+	if (status != STATUS_OK)
+		return status;
+	rd_kafka_poll_set_consumer(process->group);
+	return subscribe(process, err);
+}
+
+enum group_event group_poll(struct process *process, int timeout_ms, struct error *err)
+{
+	rd_kafka_message_t *message;
+	enum group_event event;
+
+	process->event = GROUP_NOTHING;
+	message = rd_kafka_consumer_poll(process->group, timeout_ms);
+	if (message && message->err)
+		note_failure(process, message->err, rd_kafka_message_errstr(message));
+	if (message) /* a record would have come before the pause */
+		rd_kafka_message_destroy(message);
+	if (process->failure.status) {
+		*err = process->failure;
+		return GROUP_FAILED;
+	}
+	event = process->event;
+	return event;
+}
+
+bool group_is_given(const struct process *process, int32_t partition)
+{
+	return atomic_load(&process->is_given[partition]);
+}
+
+void group_answer(struct process *process)
+{
+	rd_kafka_topic_partition_list_t *given = process->given;
+
+	if (!given)
+		return;
+	process->given = NULL;
+	for (int i = 0; i < given->cnt; i++)
+		given->elems[i].offset = RD_KAFKA_OFFSET_END;
+	if (process->event == GROUP_ASSIGNED) {
+		rd_kafka_assign(process->group, given);
+		rd_kafka_pause_partitions(process->group, given);
+		atomic_store(&process->joined, true);
+	} else {
+		rd_kafka_assign(process->group, NULL);
+	}
+	rd_kafka_topic_partition_list_destroy(given);
+}
+
+bool group_has_joined(const struct process *process)
+{
+	return atomic_load(&process->joined);
+}
+
+static rd_kafka_topic_partition_list_t *list_positions(
+        const struct process *process, const int64_t *positions)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(process->partitions);
+
+	for (int32_t p = 0; p < process->partitions; p++)
+		if (positions[p] >= 0)
+			rd_kafka_topic_partition_list_add(list, process->input, p)->offset = positions[p];
+	return list;
+}
+
+/* Sends a commit, and waits for its answer at most timeout_ms; 0: not at all. */
+static bool commit(struct process *process, const rd_kafka_topic_partition_list_t *list, int64_t timeout_ms)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(process->group);
+	rd_kafka_event_t *event = NULL;
+	bool done = false;
+
+	/* rd_kafka_commit() itself waits without end where there is no coordinator */
+	if (!rd_kafka_commit_queue(process->group, list, queue, NULL, NULL) && timeout_ms > 0)
+		event = rd_kafka_queue_poll(queue, (int)timeout_ms);
+	if (event && !rd_kafka_event_error(event)) {
+		const rd_kafka_topic_partition_list_t *answer = rd_kafka_event_topic_partition_list(event);
+		done = true;
+		for (int i = 0; answer && i < answer->cnt; i++)
+			done &= !answer->elems[i].err;
+	}
+	if (event)
+		rd_kafka_event_destroy(event);
+	rd_kafka_queue_destroy(queue);
+	return done;
+}
+
+void group_send_positions(struct process *process, const int64_t *positions, bool wait)
+{
+	rd_kafka_topic_partition_list_t *list = list_positions(process, positions);
+
+	if (list->cnt)
+		commit(process, list, wait ? 1000 : 0);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+bool group_confirms(struct process *process, int32_t partition, int64_t position, int64_t timeout_ms)
+{
+	rd_kafka_topic_partition_list_t *list;
+	bool confirmed;
+
+	if (!group_is_given(process, partition))
+		return false;
+	list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(list, process->input, partition)->offset =
+	        position < 0 ? 0 : position;
+	confirmed = commit(process, list, timeout_ms);
+	rd_kafka_topic_partition_list_destroy(list);
+	return confirmed && group_is_given(process, partition);
+}
+
+void group_leave(struct process *process)
+{
+	if (!process->group)
+		return;
+	process->leaving = true;
+	rd_kafka_consumer_close(process->group);
+	if (process->given)
+		rd_kafka_topic_partition_list_destroy(process->given);
+	process->given = NULL;
+	rd_kafka_destroy(process->group);
+	process->group = NULL;
+}

@@ -1,0 +1,228 @@
+#include "base/clock.h"
+#include "base/memory.h"
+#include "engine/kafka/process_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A shard's input: one partition, read in order, in batches that are there already. */
+
+enum { INPUT_MESSAGES = 30000, INPUT_KBYTES = 32768, FIRST_MS = 10000, END_TRIES = 5 };
+
+static void drop_batch(struct kafka *kafka)
+{
+	for (size_t i = 0; i < kafka->batch_count; i++)
+		rd_kafka_message_destroy(kafka->batch[i]);
+	kafka->batch_count = 0;
+}
+
+void input_close(struct kafka *kafka)
+{
+	drop_batch(kafka);
+	reader_close(&kafka->input);
+	kafka->input_pending = false;
+}
+
+/* ---- records */
+
+static bool number_of(struct view text, int64_t *ret_number)
+{
+	char copy[24] = "", *end;
+
+	if (text.len == 0 || text.len >= sizeof(copy) || text.data[0] < '0' || text.data[0] > '9')
+		return false;
+	memcpy(copy, text.data, text.len);
+	errno = 0;
+	*ret_number = strtoll(copy, &end, 10);
+	return !errno && *end == '\0';
+}
+
+static void read_headers(const rd_kafka_message_t *message, struct record *record)
+{
+	static const char structured[] = "application/cloudevents+json";
+	struct view type = message_header(message, "content-type");
+	int64_t partition, offset;
+
+	record->traceparent = message_header(message, "traceparent");
+	record->structured = type.len >= sizeof(structured) - 1 &&
+	                     strncasecmp(type.data, structured, sizeof(structured) - 1) == 0;
+	if (number_of(message_header(message, ORIGIN_PARTITION_HEADER), &partition) &&
+	        number_of(message_header(message, ORIGIN_OFFSET_HEADER), &offset) && partition <= INT32_MAX)
+		record->origin = (struct position){(int32_t)partition, offset};
+}
+
+void record_of(const rd_kafka_message_t *message, struct record *ret_record)
+{
+	struct position position = {message->partition, message->offset};
+	rd_kafka_headers_t *headers;
+
+	*ret_record = (struct record){.position = position,
+	        .origin = position,
+	        .time_ms = rd_kafka_message_timestamp(message, NULL),
+	        .key = message_key(message),
+	        .value = message_value(message)};
+	if (!rd_kafka_message_headers(message, &headers))
+		read_headers(message, ret_record);
+}
+
+/* ---- opening */
+
+static enum outcome refuse(struct kafka *kafka, struct error *err, const char *code, const char *words)
+{
+	error_set(err, STATUS_FATAL, code,
+	        "partition %d of %s is not the log that its state was made from: %s; put back the old log, "
+	        "or begin "
+	        "anew under another --prefix (resetting group offsets changes nothing here)",
+	        kafka->partition, kafka->process->input, words);
+	return OUTCOME_REFUSED;
+}
+
+/* The log's ends; an end before offset is asked for again: after a change of leaders it may lag. */
+static enum status find_ends(
+        struct kafka *kafka, int64_t offset, int64_t *ret_low, int64_t *ret_high, struct error *err)
+{
+	for (int try = 0; try < END_TRIES; try++) {
+		enum status status = reader_bounds_of(&kafka->input, kafka->process->input, kafka->partition,
+		        FIRST_MS, ret_low, ret_high, err);
+		if (status != STATUS_OK || offset <= *ret_high)
+			return status;
+		kafka_back_off(kafka, try);
+	}
+	return STATUS_OK;
+}
+
+/* Reads the record at last_offset, with which reading was started, and compares. */
+static enum outcome check_last(struct kafka *kafka, int64_t last_offset, struct view last, struct error *err)
+{
+	int64_t deadline = clock_monotonic_ms() + FIRST_MS;
+	rd_kafka_message_t *message = NULL;
+	char fingerprint[FINGERPRINT_SIZE];
+	struct record record;
+
+	while (reader_take(&kafka->input, &message, 1, until(deadline, 100)) == 0) {
+		if (kafka_is_ended(kafka))
+			return OUTCOME_ENDED;
+		if (until(deadline, 1) == 0) {
+			handle_fail(kafka->input.handle, RD_KAFKA_RESP_ERR__TIMED_OUT, err,
+			        "cannot read %s [%d]", kafka->process->input, kafka->partition);
+			return OUTCOME_LOST;
+		}
+	}
+	if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		handle_fail(kafka->input.handle, message->err, err, "cannot read %s [%d]",
+		        kafka->process->input, kafka->partition);
+		rd_kafka_message_destroy(message);
+		return OUTCOME_LOST;
+	}
+	bool there = !message->err && message->offset == last_offset;
+	if (there) {
+		record_of(message, &record);
+		kafka_fingerprint(&record, fingerprint);
+	}
+	rd_kafka_message_destroy(message);
+	if (!there || !view_is(last, fingerprint))
+		return refuse(
+		        kafka, err, "log_recreated", "the record that was applied last is another one now");
+	return OUTCOME_OK;
+}
+
+static enum outcome start(
+        struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err)
+{
+	int64_t low, high;
+
+	if (find_ends(kafka, offset, &low, &high, err) != STATUS_OK)
+		return OUTCOME_LOST;
+	if (offset >= 0 && offset < low)
+		return refuse(kafka, err, "log_truncated", "records that were not applied yet are deleted");
+	if (offset > high)
+		return refuse(kafka, err, "log_recreated", "it ends before what was applied already");
+	kafka->next = offset < 0 ? low : offset;
+	bool check = last.data && last_offset >= low;
+	if (reader_start(&kafka->input, kafka->process->input, kafka->partition,
+	            check ? last_offset : kafka->next, err) != STATUS_OK)
+		return OUTCOME_LOST;
+	return check ? check_last(kafka, last_offset, last, err) : OUTCOME_OK;
+}
+
+enum outcome kafka_open_input(
+        struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err)
+{
+	struct reader_bounds bounds = {.messages = INPUT_MESSAGES, .kbytes = INPUT_KBYTES};
+	static const uint64_t one = 1;
+
+	input_close(kafka);
+	if (reader_open(kafka->process->options, kafka->process->chatter, bounds, &kafka->input, err) !=
+	        STATUS_OK)
+		return OUTCOME_LOST;
+	rd_kafka_queue_io_event_enable(kafka->input.queue, kafka->input_fd, &one, sizeof(one));
+	enum outcome outcome = start(kafka, offset, last_offset, last, err);
+	if (outcome != OUTCOME_OK)
+		input_close(kafka);
+	kafka->input_pending = outcome == OUTCOME_OK;
+	return outcome;
+}
+
+/* ---- reading */
+
+/* The event fires only when the queue turns non-empty: it is quieted before the queue is read. */
+static size_t take_batch(struct kafka *kafka, size_t most)
+{
+	uint64_t count;
+
+	if (kafka->batch_capacity < most) {
+		kafka->batch = memory_resize(kafka->batch, most * sizeof(*kafka->batch));
+		kafka->batch_capacity = most;
+	}
+	if (read(kafka->input_fd, &count, sizeof(count)) < 0)
+		count = 0; /* quiet already */
+	kafka->batch_count = reader_take(&kafka->input, kafka->batch, most, 0);
+	kafka->input_pending = kafka->batch_count == most;
+	return kafka->batch_count;
+}
+
+static enum outcome take_message(struct kafka *kafka, const rd_kafka_message_t *message,
+        struct record *record, bool *ret_is_record, struct error *err)
+{
+	*ret_is_record = false;
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		if (message->offset > kafka->next)
+			kafka->next = message->offset; /* control records and aborted ones behind the last */
+		return OUTCOME_OK;
+	}
+	if (message->err) {
+		handle_fail(kafka->input.handle, message->err, err, "cannot read %s [%d]",
+		        kafka->process->input, kafka->partition);
+		return OUTCOME_LOST;
+	}
+	if (message->offset < kafka->next) {
+		error_set(err, STATUS_RETRY, "out_of_order", "%s [%d] gave offset %lld again",
+		        kafka->process->input, kafka->partition, (long long)message->offset);
+		return OUTCOME_LOST;
+	}
+	kafka->next = message->offset + 1;
+	record_of(message, record);
+	*ret_is_record = true;
+	return OUTCOME_OK;
+}
+
+enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most, size_t *ret_count,
+        int64_t *ret_next, struct error *err)
+{
+	size_t found = 0;
+
+	drop_batch(kafka);
+	take_batch(kafka, most);
+	for (size_t i = 0; i < kafka->batch_count; i++) {
+		bool is_record;
+		enum outcome outcome = take_message(kafka, kafka->batch[i], &records[found], &is_record, err);
+		if (outcome != OUTCOME_OK)
+			return outcome;
+		found += is_record;
+	}
+	*ret_count = found;
+	*ret_next = kafka->next;
+	return OUTCOME_OK;
+}

@@ -1,0 +1,120 @@
+#include "engine/kafka/permits.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct permit {
+	uint64_t number;
+	int64_t taken_ms;
+	struct permit *next; /* a later one */
+};
+
+struct permits {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int limit;
+	int64_t lend_ms;
+	uint64_t last_ticket, serving; /* waiters pass in the order of their tickets */
+	struct permit *held;           /* oldest first */
+};
+
+struct permits *permits_new(int limit, int64_t lend_ms)
+{
+	struct permits *permits = memory_alloc(sizeof(*permits));
+	pthread_condattr_t monotonic;
+
+	pthread_mutex_init(&permits->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&permits->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	permits->limit = limit;
+	permits->lend_ms = lend_ms;
+	permits->serving = 1;
+	return permits;
+}
+
+void permits_free(struct permits *permits)
+{
+	if (!permits)
+		return;
+	pthread_cond_destroy(&permits->changed);
+	pthread_mutex_destroy(&permits->lock);
+	free(permits);
+}
+
+/* Milliseconds until there is room for one more; 0: now. */
+static int64_t wait_for_room(const struct permits *permits)
+{
+	int64_t lent_before = clock_monotonic_ms() - permits->lend_ms, oldest = 0;
+	int count = 0;
+
+	for (const struct permit *permit = permits->held; permit; permit = permit->next) {
+		if (permit->taken_ms <= lent_before)
+			continue;
+		if (count++ == 0)
+			oldest = permit->taken_ms - lent_before;
+	}
+	return count < permits->limit ? 0 : oldest;
+}
+
+static void wait_changed(struct permits *permits, int64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_cond_timedwait(&permits->changed, &permits->lock, &until);
+}
+
+static void hold(struct permits *permits, uint64_t number)
+{
+	struct permit *permit = memory_alloc(sizeof(*permit)), **at = &permits->held;
+
+	*permit = (struct permit){.number = number, .taken_ms = clock_monotonic_ms()};
+	while (*at)
+		at = &(*at)->next;
+	*at = permit;
+}
+
+uint64_t permits_take(struct permits *permits)
+{
+	int64_t wait;
+
+	pthread_mutex_lock(&permits->lock);
+	uint64_t ticket = ++permits->last_ticket;
+	while (ticket != permits->serving)
+		pthread_cond_wait(&permits->changed, &permits->lock);
+	while ((wait = wait_for_room(permits)) > 0)
+		wait_changed(permits, wait);
+	hold(permits, ticket);
+	permits->serving++;
+	pthread_cond_broadcast(&permits->changed);
+	pthread_mutex_unlock(&permits->lock);
+	return ticket;
+}
+
+void permits_give(struct permits *permits, uint64_t number)
+{
+	pthread_mutex_lock(&permits->lock);
+	for (struct permit **at = &permits->held; *at; at = &(*at)->next) {
+		if ((*at)->number == number) {
+			struct permit *given = *at;
+			*at = given->next;
+			free(given);
+			break;
+		}
+	}
+	pthread_cond_broadcast(&permits->changed);
+	pthread_mutex_unlock(&permits->lock);
+}

@@ -1,0 +1,87 @@
+#ifndef ENGINE_KAFKA_PROCESS_PARTS_H
+#define ENGINE_KAFKA_PROCESS_PARTS_H
+
+#include "engine/kafka/internal.h"
+#include "engine/kafka/permits.h"
+#include "engine/kafka/process.h"
+
+#include <stdatomic.h>
+
+/* The inside of a process's and a shard's Kafka side. */
+
+enum { SESSION_MS = 6000, TRANSACTION_MS = 15000, COMMIT_MS = 20000, CALL_MS = 5000 };
+
+struct process {
+	const struct options *options;
+	const struct worker_spec *spec;
+	const char *instance; /* NULL: a dynamic member */
+	struct process_limits limits;
+	int32_t partitions;
+	struct chatter *chatter;
+	struct permits *permits;
+	char *input, *changelog, *dead_letters, *outputs[WORKER_OUTPUTS_MAX];
+
+	rd_kafka_t *group;
+	rd_kafka_topic_partition_list_t *given; /* by the event to be answered */
+	enum group_event event;
+	bool leaving;
+	struct error failure;
+	atomic_bool joined, *is_given; /* per partition */
+
+	rd_kafka_t *teller;
+	rd_kafka_topic_t *tell;
+};
+
+enum { LANE_BATCH = 256 };
+
+struct lane { /* messages for one partition of one topic, on their way to the producer */
+	rd_kafka_topic_t *topic;
+	rd_kafka_message_t batch[LANE_BATCH];
+	size_t count;
+};
+
+struct kafka {
+	struct process *process;
+	int32_t partition;
+	int completions_fd, control_fd;
+	atomic_bool ended;
+	int ended_fd; /* readable once told to end */
+	atomic_llong position;
+
+	/* transaction.c */
+	rd_kafka_t *producer; /* NULL between a loss and the next claim */
+	struct lane *lanes;   /* outputs, then the changelog, the dead letters, the input */
+	size_t lane_count;
+	int64_t delivered_offset, delivered_time_ms; /* of the message delivered last */
+	rd_kafka_resp_err_t refused;                 /* the first delivery that failed */
+	const char *refused_topic;
+
+	/* input.c */
+	struct reader input;
+	int input_fd;
+	bool input_pending; /* messages may be there without input_fd saying so */
+	int64_t next;       /* offset to go on at */
+	rd_kafka_message_t **batch;
+	size_t batch_count, batch_capacity;
+
+	/* recall.c */
+	struct reader recall;
+	int64_t recalled_ms;
+	struct buffer recalled;
+};
+
+bool kafka_is_ended(const struct kafka *kafka);
+/* Sleeps unless told to end. */
+void kafka_sleep(struct kafka *kafka, int64_t ms);
+/* Sleeps longer at each try (0 …), by chance a little more or less. */
+void kafka_back_off(struct kafka *kafka, int try);
+
+void transaction_close(struct kafka *kafka); /* the producer; what it held is aborted by the next claim */
+void input_close(struct kafka *kafka);
+void recall_close(struct kafka *kafka);
+void recall_close_idle(struct kafka *kafka);
+
+/* A record's fields of a message; views look into the message. */
+void record_of(const rd_kafka_message_t *message, struct record *ret_record);
+
+#endif
