@@ -133,7 +133,6 @@ static void obey(struct shard *shard, const struct control *control)
 	case CONTROL_RESUME:
 		shard->hushed = false;
 		shard->needs_proof = true; /* somebody may have had it meanwhile */
-		shard->input_drained = false;
 		break;
 	case CONTROL_NOTICE:
 		keep_notice(shard, control->notice);

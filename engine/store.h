@@ -31,9 +31,9 @@ static inline struct cell *cell_of_timer(struct timer *timer)
 	return (struct cell *)((char *)timer - offsetof(struct cell, timer));
 }
 
-/* The cells of a shard by key: open addressing over 32-bit slots, for up to some millions of keys at about 75
- * bytes each (base/map would take 100 more), and an array of them, so that all can be visited in bounded
- * steps. Cells stay where they are until they are removed. */
+/* The cells of a shard by key: open addressing over 32-bit slots, for up to some millions of keys at about
+ * 100 bytes each, key included (base/map would take as much again), and an array of them, so that all can be
+ * visited in bounded steps. Cells stay where they are until they are removed. */
 struct store;
 
 struct store *store_new(void);

@@ -253,9 +253,12 @@ enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most
 enum outcome kafka_recall(
         struct kafka *kafka, int64_t offset, struct record *ret_record, bool *ret_found, struct error *err)
 {
-	(void)err;
 	fake_note(kafka, "recall:%" PRId64, offset);
-	fake_now_ms += kafka->recall_takes_ms;
+	if (kafka->recall_is_lost) {
+		kafka->recall_is_lost = false;
+		error_set(err, STATUS_RETRY, "scripted", "as the test says");
+		return OUTCOME_LOST;
+	}
 	*ret_found = !kafka->log_is_gone;
 	if (*ret_found)
 		*ret_record = kafka->input[offset - kafka->first_offset];

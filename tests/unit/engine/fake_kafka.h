@@ -33,7 +33,7 @@ struct kafka {
 
 	struct buffer journal;
 	int64_t claims, commits, waits;
-	int64_t commit_takes_ms, recall_takes_ms;
+	int64_t commit_takes_ms; /* the next one */
 
 	/* What goes wrong. */
 	enum outcome next_commits[64]; /* of the commits to come, after the @run of a claim; OK by default */
@@ -42,6 +42,7 @@ struct kafka {
 	enum status poison_status; /* … with this */
 	bool poison_dead_letters;  /* dead letters of that value are refused too */
 	bool log_is_gone;          /* recall finds nothing */
+	bool recall_is_lost;       /* the next one */
 };
 
 extern int64_t fake_now_ms;

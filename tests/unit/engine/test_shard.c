@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void fini(void)
@@ -197,6 +198,16 @@ Test(shard_effects, a_record_that_the_log_lost_is_told_as_gone, .fini = fini)
 	send(0, "recalled t lane");
 	world_run();
 	world_expect("claim run open:-1,-1 commit recall:0 start:t:gone cancel:t");
+}
+
+Test(shard_effects, a_recall_that_is_lost_leaves_nothing_to_cancel, .fini = fini)
+{
+	world_open(NULL);
+	world.kafka->recall_is_lost = true;
+	send(0, "recalled t lane");
+	world_run();
+	world_expect(
+	        "claim run open:-1,-1 commit recall:0 claim run open:1,0,known recall:0 start:t cancel:t");
 }
 
 Test(shard_effects, an_early_one_rides_in_the_transaction_of_its_cause, .fini = fini)
@@ -435,6 +446,40 @@ Test(shard_tick, survives_a_restart, .fini = fini)
 	cr_assert_eq(world_outputs("tick"), 1);
 }
 
+static void turn_the_clock_back(struct kafka *kafka)
+{
+	(void)kafka;
+	fake_now_ms -= 500;
+	send(0, "now");
+}
+
+Test(shard_time, never_runs_back, .fini = fini)
+{
+	char *now = memory_format("now %d", 1700000000 + (int)fake_now_ms);
+
+	world_open((void (*const[])(struct kafka *)){turn_the_clock_back, NULL});
+	send(0, "now");
+	world_run();
+	cr_assert_eq(world_outputs(now), 2, "log time of the claim, and monotonic time since");
+	free(now);
+}
+
+static void send_another(struct kafka *kafka)
+{
+	(void)kafka;
+	send(1, "put another");
+}
+
+Test(shard_pause, gathers_what_comes_meanwhile, .fini = fini)
+{
+	world.limits.pause_ms = 5;
+	world_open((void (*const[])(struct kafka *)){send_another, pass_some_time, send_another, NULL});
+	send(0, "put one");
+	world_run();
+	world_expect("claim run open:-1,-1 commit commit");
+	cr_assert_eq(world_outputs("put another"), 2);
+}
+
 static void give_notice(struct kafka *kafka)
 {
 	shard_notice(kafka->shard, "catalogue", view_text("v1"));
@@ -481,12 +526,23 @@ static void hush(struct kafka *kafka)
 	shard_hush(kafka->shard);
 }
 
+static void resume(struct kafka *kafka)
+{
+	shard_resume(kafka->shard);
+}
+
+static void deliver_all(struct kafka *kafka)
+{
+	(void)kafka;
+	for (size_t i = 0; i < world.toy.started_count; i++)
+		toy_deliver(&world.toy, i, "cancelled");
+}
+
 static void expect_not_hushed_yet(struct kafka *kafka)
 {
 	cr_assert(!shard_is_hushed(kafka->shard), "an effect is still under way");
 	send(1, "put unread");
-	for (size_t i = 0; i < world.toy.started_count; i++)
-		toy_deliver(&world.toy, i, "cancelled");
+	deliver_all(kafka);
 }
 
 static void expect_hushed_then_resume(struct kafka *kafka)
@@ -516,6 +572,34 @@ Test(shard_hush, what_waited_starts_behind_a_new_commit, .fini = fini)
 	send(2, "work u lane");
 	world_run();
 	world_expect("claim run open:-1,-1 commit start:t cancel:t commit commit start:u cancel:u");
+}
+
+Test(shard_hush, what_waited_starts_behind_a_new_commit_even_where_nothing_happened, .fini = fini)
+{
+	world.limits.lane_limit = 1;
+	world_open((void (*const[])(struct kafka *)){hush, deliver_all, resume, NULL});
+	send(0, "work t lane");
+	send(2, "work u lane");
+	world_run();
+	world_expect("claim run open:-1,-1 commit start:t cancel:t commit commit start:u cancel:u");
+}
+
+static void hush_and_ask(struct kafka *kafka)
+{
+	shard_hush(kafka->shard);
+	cr_assert_not(shard_is_hushed(kafka->shard), "it does not know yet");
+}
+
+static void expect_hushed(struct kafka *kafka)
+{
+	cr_assert(shard_is_hushed(kafka->shard));
+}
+
+Test(shard_hush, is_true_only_once_the_shard_knows, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){hush_and_ask, expect_hushed, NULL});
+	world_run();
+	cr_assert_null(*world.kafka->steps, "all steps were taken");
 }
 
 Test(shard_hush, is_answered_at_once_where_nothing_runs, .fini = fini)

@@ -137,6 +137,14 @@ static void want_work(
 	free(whole);
 }
 
+static void send_time(int64_t now_ms, struct outbox *out)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64, now_ms);
+	send(out, "now %s", text, "");
+}
+
 static void send_huge(struct outbox *out)
 {
 	char *huge = memory_alloc(OUTBOX_VALUE_MAX + 1);
@@ -165,6 +173,8 @@ static void obey(struct toy_state *state, const struct record *record, int64_t n
 		wake_later(state, now_ms + strtoll(rest, NULL, 10), out);
 	} else if (strcmp(word, "drop") == 0) {
 		drop(state, out);
+	} else if (strcmp(word, "now") == 0) {
+		send_time(now_ms, out);
 	} else if (strcmp(word, "huge") == 0) {
 		send_huge(out);
 	} else {

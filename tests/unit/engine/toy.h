@@ -11,6 +11,7 @@
  *   work TAG LANE  wants an effect; recalled: the effector asks for its record first; early: the early kind
  *   wake MS        wants a tick MS after now, and then sends "tick"
  *   drop           forgets everything
+ *   now            sends the time
  *   huge           sends more than a transaction takes
  *   bad            is a dead letter
  * A completion sends "done TAG RESULT" and ends the want; a notice sends "NAME BYTES". */
