@@ -35,7 +35,7 @@ struct job {
 	char *url, *destination; /* the request's; destination: a whole header line */
 	void (*answered)(struct job *job);
 	struct digest_stream *digest;
-	uint64_t received;
+	uint64_t received, moved;
 	bool as_folder, parents_made, under_way, canceled;
 	const char *parent; /* up to where in path the parents are made; NULL: none is being made */
 	struct agenda_entry later;
@@ -201,6 +201,9 @@ static void on_moved(struct request *request, uint64_t bytes)
 {
 	struct job *job = request->context;
 
+	if (bytes <= job->moved)
+		return; /* again from the start: a folder was missing */
+	job->moved = bytes;
 	job->operation->moved(job->operation, bytes);
 }
 
@@ -273,7 +276,11 @@ static void made_parent(struct job *job)
 /* True where the answer may mean that a folder above is missing; then it makes them and starts again. */
 static bool make_parents(struct job *job)
 {
-	if (job->parents_made || (!is_missing(job) && code_of(job) != 409))
+	int code = code_of(job);
+	bool is_copy = job->operation->kind == OPERATION_COPY || job->operation->kind == OPERATION_MOVE;
+
+	/* 500: nginx's answer to a COPY */
+	if (job->parents_made || (!is_missing(job) && code != 409 && !(is_copy && code == 500)))
 		return false;
 	job->parents_made = true;
 	job->parent = job->operation->path;

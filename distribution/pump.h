@@ -13,6 +13,9 @@
  * certificates. Connections are kept and used again. Everything is bounded: the connect, the time without a
  * byte moving, headers, bodies. Credentials are read from their file at each use and appear in no message.
  *
+ * Where a kept connection dies before a byte of the answer came, curl sends the request once more on a new
+ * one: a change may so be made twice within moments, and its second answer be that of something already done.
+ *
  * All functions belong to the thread that calls pump_turn(), none may be called from within receive() or
  * moved(). done() is called exactly once per request, from
  * within pump_turn() only. */
