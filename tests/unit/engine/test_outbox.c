@@ -1,5 +1,6 @@
 #include "base/digest.h"
 #include "base/memory.h"
+#include "engine/envelope.h"
 #include "engine/outbox.h"
 #include "engine/worker.h"
 
@@ -116,6 +117,28 @@ Test(outbox_record, takes_more_headers, .init = init, .fini = fini)
 	about("K1");
 	outbox_record_headed(outbox, 0, view_text("one"), view_text("00-abc"), headers, 1);
 	cr_assert(view_is(header(message(0), "ce_id"), "42"));
+	cr_assert(view_is(header(message(0), "traceparent"), "00-abc"));
+}
+
+Test(envelope_record, is_a_cloudevent_in_binary_mode, .init = init, .fini = fini)
+{
+	struct envelope envelope = {.id = view_text("id-1"),
+	        .type = view_text("holdpoint.staged.v1"),
+	        .source = view_text("/here"),
+	        .subject = view_text("K1"),
+	        .time_ms = 1796083200000};
+
+	about("K1");
+	envelope_record(outbox, 1, view_text("{}"), view_text("00-abc"), &envelope);
+	cr_assert(message(0)->kind == OUTBOX_RECORD && message(0)->output == 1);
+	cr_assert(view_is(message(0)->value, "{}"), "the body is the same with and without");
+	cr_assert(view_is(header(message(0), "ce_specversion"), "1.0"));
+	cr_assert(view_is(header(message(0), "ce_id"), "id-1"));
+	cr_assert(view_is(header(message(0), "ce_type"), "holdpoint.staged.v1"));
+	cr_assert(view_is(header(message(0), "ce_source"), "/here"));
+	cr_assert(view_is(header(message(0), "ce_subject"), "K1"));
+	cr_assert(view_is(header(message(0), "ce_time"), "2026-12-01T00:00:00.000Z"));
+	cr_assert(view_is(header(message(0), "content-type"), "application/json"));
 	cr_assert(view_is(header(message(0), "traceparent"), "00-abc"));
 }
 
