@@ -347,6 +347,11 @@ enum outcome shard_run(struct shard *shard, struct error *err)
 	enum outcome outcome;
 
 	do {
+		shard_take_control(shard);
+		if (shard->ended) { /* a claim now would only fence the next owner */
+			outcome = OUTCOME_ENDED;
+			break;
+		}
 		outcome = serve_term(shard, err);
 		if (outcome == OUTCOME_LOST)
 			outcome = outlast_loss(shard, err);

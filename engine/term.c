@@ -88,6 +88,8 @@ static void load_row(struct view key, void *value, void *context)
 		loading->status = progress_parse(*row, &loading->term->progress, loading->err);
 	else if (key.len == 0 || key.data[0] != '@') /* @claim, @run, @genesis say nothing to us */
 		loading->status = load_state_row(loading->term, key, *row, loading->err);
+	if (loading->status == STATUS_OK)
+		free(map_remove(loading->term->rows, key)); /* rows go as states come */
 }
 
 enum status term_load(struct term *term, struct error *err)
@@ -95,8 +97,6 @@ enum status term_load(struct term *term, struct error *err)
 	struct loading loading = {term, STATUS_OK, err};
 
 	map_each(term->rows, load_row, &loading);
-	map_free(term->rows, free);
-	term->rows = map_new();
 	return loading.status;
 }
 

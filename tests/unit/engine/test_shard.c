@@ -637,11 +637,25 @@ Test(shard_end, does_not_wait_for_ever, .fini = fini)
 	cr_assert_leq(fake_now_ms - before, 10000);
 }
 
-Test(shard_end, takes_no_more_input, .fini = fini)
+Test(shard_end, before_the_start_claims_nothing, .fini = fini)
 {
 	world_open(NULL);
 	shard_end(world.shard);
 	send(0, "put x");
 	cr_assert_eq(world_run(), OUTCOME_ENDED);
+	world_expect("");
+}
+
+static void end_and_send(struct kafka *kafka)
+{
+	shard_end(kafka->shard);
+	send(0, "put x");
+}
+
+Test(shard_end, takes_no_more_input, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){end_and_send, NULL});
+	cr_assert_eq(world_run(), OUTCOME_ENDED);
+	world_expect("claim run open:-1,-1");
 	cr_assert_eq(world_outputs(NULL), 0);
 }
