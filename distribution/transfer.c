@@ -315,7 +315,7 @@ static void took_base(struct step *step)
 
 static void look_at_base(struct staging *staging)
 {
-	if (!staging->base_version || !staging->site->driver->can.copy || !staging->manifest->count ||
+	if (!staging->base_version || !staging->site->driver->can.copy ||
 	        strcmp(staging->base_version, staging->version) == 0) {
 		clean(staging);
 		return;
@@ -343,11 +343,6 @@ static void looked(struct step *step)
 /* Is the version's content in place, but not sealed? Its first file tells. */
 static void look_in_place(struct staging *staging)
 {
-	if (!staging->manifest->count) {
-		send_files(staging);
-		return;
-	}
-	free(staging->first);
 	staging->first = layout_join(staging->content, staging->manifest->files[0].path);
 	prepare(staging, OPERATION_STAT, staging->first);
 	run(staging, looked);
@@ -390,40 +385,10 @@ static void sent_files(struct staging *staging)
 	run(staging, placed);
 }
 
-static void emptied(struct step *step)
-{
-	struct staging *staging = step->context;
-
-	if (!has_failed(staging))
-		sent_files(staging);
-}
-
-static void filled(struct step *step)
-{
-	struct staging *staging = step->context;
-
-	if (has_failed(staging))
-		return;
-	prepare(staging, OPERATION_REMOVE, staging->first);
-	run(staging, emptied);
-}
-
-/* A version without files has an empty folder: made by a file that comes and goes. */
-static void make_empty_folder(struct staging *staging)
-{
-	free(staging->first);
-	staging->first = layout_join(staging->folder, "empty");
-	prepare(staging, OPERATION_WRITE, staging->first)->data = view_text("");
-	run(staging, filled);
-}
-
 static void send_files(struct staging *staging)
 {
 	staging->uploaded = true;
-	if (!staging->manifest->count && staging->site->driver->can.move)
-		make_empty_folder(staging);
-	else
-		staging_send_files(staging, sent_files);
+	staging_send_files(staging, sent_files);
 }
 
 /* ---- checking */

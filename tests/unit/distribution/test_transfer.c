@@ -1,0 +1,499 @@
+/* Staging, through the door, on a folder, on nginx with WebDAV, on nginx with PUT only, and on a server that
+ * lies, breaks and hangs. */
+#include "base/memory.h"
+#include "file_bench.h"
+#include "room_bench.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct room_bench *bench;
+static struct server *server; /* tokyo; NULL: there is none */
+static const char *paris;     /* a folder as a distribution point */
+static const char *tokyo;     /* what the server serves */
+
+enum kind { KIND_FOLDER, KIND_WEBDAV, KIND_PLAIN, KIND_BAD, KINDS };
+
+static void open_on(enum kind kind)
+{
+	bench = room_bench_new();
+	if (kind == KIND_FOLDER) {
+		tokyo = paris = room_file_point(bench, "tokyo");
+	} else {
+		server = kind == KIND_BAD ? bad_dp_start(NULL)
+		                          : nginx_start(kind == KIND_PLAIN ? "PUT DELETE" : NULL);
+		room_http_point(bench, "tokyo", server);
+		tokyo = server->folder;
+		paris = room_file_point(bench, "paris");
+	}
+	room_open(bench);
+}
+
+static void close_all(void)
+{
+	room_bench_close(bench);
+	server_stop(server);
+}
+
+static struct manifest *some_content(void)
+{
+	return room_manifest(bench, "bin/tool*", "#!/bin/sh\n", "doc/a b?.txt", "odd name", "empty", "",
+	        "large", NULL, NULL);
+}
+
+#define ON_EACH_KIND(suite, fact)                                                                            \
+	static void suite##_##fact##_on(enum kind kind);                                                     \
+	ParameterizedTestParameters(suite, fact)                                                             \
+	{                                                                                                    \
+		static enum kind kinds[] = {KIND_FOLDER, KIND_WEBDAV, KIND_PLAIN, KIND_BAD};                 \
+		return cr_make_param_array(enum kind, kinds, KINDS);                                         \
+	}                                                                                                    \
+	ParameterizedTest(enum kind *kind, suite, fact)                                                      \
+	{                                                                                                    \
+		open_on(*kind);                                                                              \
+		suite##_##fact##_on(*kind);                                                                  \
+		close_all();                                                                                 \
+	}                                                                                                    \
+	static void suite##_##fact##_on(enum kind kind)
+
+ON_EACH_KIND(transfer, stages_verifies_and_seals)
+{
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+
+	(void)kind;
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	cr_assert_str_eq(outcome.dp_id, bench->dp_id);
+	cr_assert_eq(outcome.files, 4);
+	cr_assert_eq(outcome.bytes, manifest->bytes);
+	cr_assert_eq(outcome.bytes_sent, manifest->bytes);
+	char *leavings = room_path(tokyo, ".holdpoint/tmp/PKG@1.0");
+	cr_assert_neq(access(leavings, F_OK), 0, "%s is left behind", leavings);
+	free(leavings);
+	manifest_unref(manifest);
+}
+
+ON_EACH_KIND(transfer, sends_nothing_where_the_version_is_sealed_already)
+{
+	struct manifest *manifest = some_content();
+	struct outcome first = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	struct outcome again = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+
+	(void)kind;
+	room_expect(&first, STATUS_OK, NULL);
+	room_expect(&again, STATUS_OK, NULL);
+	cr_assert_eq(again.bytes_sent, 0);
+	manifest_unref(manifest);
+}
+
+/* A sealed version's files may rot or vanish: what is wrong is mended, and only that. */
+ON_EACH_KIND(transfer, mends_a_sealed_version)
+{
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	char *tool = room_path(tokyo, "PKG/content/1.0/bin/tool"),
+	     *odd = room_path(tokyo, "PKG/content/1.0/doc/a b?.txt");
+
+	(void)kind;
+	room_expect(&outcome, STATUS_OK, NULL);
+	unlink(tool);
+	scratch_write(odd, "rotten");
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	cr_assert_eq(outcome.bytes_sent, strlen("#!/bin/sh\n") + strlen("odd name"));
+	free(tool);
+	free(odd);
+	manifest_unref(manifest);
+}
+
+/* An attempt that died after placing its content and before sealing it; one of its files is a torso. */
+ON_EACH_KIND(transfer, resumes_what_was_placed_but_not_sealed)
+{
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	char *seal = room_path(tokyo, "PKG/manifests/1.0.json"),
+	     *odd = room_path(tokyo, "PKG/content/1.0/doc/a b?.txt");
+
+	(void)kind;
+	room_expect(&outcome, STATUS_OK, NULL);
+	unlink(seal);
+	scratch_write(odd, "odd");
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	cr_assert_eq(outcome.bytes_sent, strlen("odd name"));
+	free(seal);
+	free(odd);
+	manifest_unref(manifest);
+}
+
+ON_EACH_KIND(transfer, removes_what_a_dead_attempt_left)
+{
+	struct manifest *manifest = some_content();
+	char *torso = room_path(tokyo, ".holdpoint/tmp/PKG@1.0/dead-1/bin/tool");
+
+	(void)kind;
+	scratch_write(torso, "#!/b");
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	cr_assert_neq(access(torso, F_OK), 0, "%s is left behind", torso);
+	free(torso);
+	manifest_unref(manifest);
+}
+
+ON_EACH_KIND(transfer, overwrites_a_torn_seal)
+{
+	struct manifest *manifest = some_content();
+	char *seal = room_path(tokyo, "PKG/manifests/1.0.json");
+
+	(void)kind;
+	scratch_write(seal, "{\"files\":[{\"path\":\"bin");
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	free(seal);
+	manifest_unref(manifest);
+}
+
+ON_EACH_KIND(transfer, refuses_other_content_for_a_sealed_version)
+{
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+
+	(void)kind;
+	room_expect(&outcome, STATUS_OK, NULL);
+	struct manifest *other = room_manifest(bench, "bin/tool", "other", NULL);
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", other);
+	room_expect(&outcome, STATUS_REJECT, "sealed_differently");
+	char *tool = room_path(tokyo, "PKG/content/1.0/bin/tool"), *text = scratch_read(tool);
+	cr_assert_str_eq(text, "#!/bin/sh\n");
+	free(tool);
+	free(text);
+	manifest_unref(manifest);
+	manifest_unref(other);
+}
+
+/* What a version before it holds is not sent again, under whatever name it was. */
+ON_EACH_KIND(transfer, copies_what_the_base_version_holds)
+{
+	struct manifest *old = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", old);
+	room_expect(&outcome, STATUS_OK, NULL);
+	struct manifest *new = room_manifest(bench, "bin/tool", "new", "moved/large", NULL, NULL);
+	struct transfer_spec spec = room_spec(bench, "tokyo", "PKG", "1.1", new);
+
+	spec.base_version = "1.0";
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "1.1");
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.1", new);
+	room_expect_staged(tokyo, "PKG", "1.0", old);
+	cr_assert_eq(outcome.bytes_sent, kind == KIND_PLAIN ? new->bytes : strlen("new"));
+	manifest_unref(old);
+	manifest_unref(new);
+}
+
+ON_EACH_KIND(transfer, of_twins_at_the_same_time_ends_well)
+{
+	struct manifest *manifest = some_content();
+	struct outcome outcomes[4];
+
+	(void)kind;
+	for (int i = 0; i < 4; i++)
+		room_submit(bench, room_spec(bench, "tokyo", "PKG", "1.0", manifest), &outcomes[i]);
+	for (int i = 0; i < 4; i++)
+		room_await(&outcomes[i], "a twin");
+	for (int i = 0; i < 4; i++)
+		room_expect(&outcomes[i], STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	manifest_unref(manifest);
+}
+
+ON_EACH_KIND(transfer, gets_a_manifest_from_its_url)
+{
+	struct manifest *manifest = some_content();
+	struct buffer text;
+	struct outcome outcome;
+
+	(void)kind;
+	buffer_init(&text, 1 << 20);
+	manifest_write_with_urls(manifest, &text);
+	char *path = room_path(bench->sources, "manifest.json"), *url = memory_format("file://%s", path);
+	scratch_write(path, text.data);
+	struct transfer_spec spec = room_spec(bench, "tokyo", "PKG", "1.0", manifest);
+	spec.manifest = NULL;
+	spec.manifest_url = url;
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "the first");
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+
+	/* sealed by now, and a file gone: the URLs are needed again */
+	char *tool = room_path(tokyo, "PKG/content/1.0/bin/tool");
+	unlink(tool);
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "the second");
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+
+	spec.version = "2.0";
+	spec.manifest_digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "another digest");
+	room_expect(&outcome, STATUS_REJECT, "manifest_digest");
+	buffer_release(&text);
+	free(tool);
+	free(path);
+	free(url);
+	manifest_unref(manifest);
+}
+
+/* ---- who the distribution point is */
+
+ON_EACH_KIND(transfer_identity, needs_dp_json)
+{
+	struct manifest *manifest = some_content();
+	char *path = room_path(tokyo, ".holdpoint/dp.json");
+
+	(void)kind;
+	unlink(path);
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, "dp_not_initialised");
+	cr_assert(strstr(outcome.err.message, "dp init"));
+	char *package = room_path(tokyo, "PKG");
+	cr_assert_neq(access(package, F_OK), 0, "something was written");
+	scratch_write(path, "{\"dp_id\":");
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, "dp_not_initialised");
+	free(path);
+	free(package);
+	manifest_unref(manifest);
+}
+
+ON_EACH_KIND(transfer_identity, notices_another_one_in_its_place)
+{
+	struct manifest *manifest = some_content();
+	char *path = room_path(tokyo, ".holdpoint/dp.json");
+
+	(void)kind;
+	scratch_write(path, "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-00000000000f\"}");
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, "dp_id_changed");
+	room_expect_unsealed(tokyo, "PKG", "1.0");
+	scratch_write(path, "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-00000000000f\","
+	                    "\"replaces\":[\"0b2f7c1e-0000-4000-8000-000000000001\"]}");
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	cr_assert_str_eq(outcome.replaces, bench->dp_id);
+	cr_assert_str_eq(outcome.dp_id, "0b2f7c1e-0000-4000-8000-00000000000f");
+	free(path);
+	manifest_unref(manifest);
+}
+
+Test(transfer_identity, is_looked_at_again_before_the_seal)
+{
+	struct outcome outcome;
+
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	bad_dp_fault(server,
+	        "{\"fault\":\"drip\",\"rate\":20,\"method\":\"GET\",\"match\":\"/tool$\",\"times\":1}");
+	room_submit(bench, room_spec(bench, "tokyo", "PKG", "1.0", manifest), &outcome);
+	bad_dp_await(server, "GET /PKG/content/1.0/bin/tool");
+	server_write(server, ".holdpoint/dp.json", "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-00000000000f\"}");
+	room_await(&outcome, "the transfer");
+	room_expect(&outcome, STATUS_RETRY, "dp_id_changed");
+	room_expect_unsealed(tokyo, "PKG", "1.0");
+	manifest_unref(manifest);
+	close_all();
+}
+
+/* ---- what lies, breaks and hangs */
+
+struct lie {
+	char fault[128], code[32];
+};
+
+ParameterizedTestParameters(transfer_on_a_liar, never_counts_as_staged)
+{
+	static struct lie lies[] = {
+	        {"{\"fault\":\"truncate\",\"method\":\"PUT\",\"match\":\"tmp\"}", "read_back_mismatch"},
+	        {"{\"fault\":\"flip\",\"method\":\"PUT\",\"match\":\"tmp\"}", "read_back_mismatch"},
+	        {"{\"fault\":\"nothing\",\"method\":\"PUT\",\"match\":\"tmp\"}", "read_back_mismatch"},
+	        {"{\"fault\":\"nothing\",\"method\":\"MOVE\"}", "read_back_mismatch"},
+	        {"{\"fault\":\"flip\",\"method\":\"GET\",\"match\":\"content\"}", "read_back_mismatch"},
+	        {"{\"fault\":\"flip\",\"method\":\"PUT\",\"match\":\"manifests\"}", "read_back_mismatch"},
+	        {"{\"fault\":\"nothing\",\"method\":\"PUT\",\"match\":\"manifests\"}", "read_back_mismatch"},
+	        {"{\"fault\":\"500\",\"method\":\"PUT\",\"match\":\"tmp\"}", "dp_error"},
+	        {"{\"fault\":\"507\",\"method\":\"PUT\",\"match\":\"tmp\"}", "dp_full"},
+	        {"{\"fault\":\"reset\",\"method\":\"GET\",\"match\":\"content\"}", "dp_unreachable"},
+	        {"{\"fault\":\"break\",\"method\":\"GET\",\"match\":\"content\"}", "dp_unreachable"},
+	        {"{\"fault\":\"hang\",\"method\":\"PUT\",\"match\":\"tmp\"}", "dp_timeout"},
+	};
+	return cr_make_param_array(struct lie, lies, sizeof(lies) / sizeof(*lies));
+}
+
+/* … as long as it lies; once it stops, the same version is staged. */
+ParameterizedTest(struct lie *lie, transfer_on_a_liar, never_counts_as_staged)
+{
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "WARM", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	bad_dp_fault(server, lie->fault);
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, lie->code);
+	room_expect_unsealed(tokyo, "PKG", "1.0");
+	bad_dp_fault(server, "{\"fault\":\"none\"}");
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	manifest_unref(manifest);
+	close_all();
+}
+
+ParameterizedTestParameters(transfer_on_a_liar, mends_what_went_wrong_once)
+{
+	static struct lie lies[] = {
+	        {"{\"fault\":\"truncate\",\"method\":\"PUT\",\"times\":2}", ""},
+	        {"{\"fault\":\"flip\",\"method\":\"PUT\",\"times\":2}", ""},
+	        {"{\"fault\":\"nothing\",\"method\":\"PUT\",\"times\":2}", ""},
+	        {"{\"fault\":\"flip\",\"method\":\"PUT\",\"match\":\"manifests\",\"times\":2}", ""},
+	        {"{\"fault\":\"nothing\",\"method\":\"MOVE\",\"times\":1}", ""},
+	        {"{\"fault\":\"stale\",\"method\":\"GET\",\"match\":\"content|manifests\",\"times\":4}", ""},
+	        {"{\"fault\":\"lost\",\"method\":\"MOVE\",\"times\":2}", ""},
+	        {"{\"fault\":\"lost\",\"method\":\"PUT\",\"times\":2}", ""},
+	        {"{\"fault\":\"reset\",\"method\":\"PUT\",\"times\":2}", ""},
+	        {"{\"fault\":\"500\",\"times\":2}", ""},
+	        {"{\"fault\":\"hang\",\"method\":\"GET\",\"match\":\"content\",\"times\":1}", ""},
+	};
+	return cr_make_param_array(struct lie, lies, sizeof(lies) / sizeof(*lies));
+}
+
+ParameterizedTest(struct lie *lie, transfer_on_a_liar, mends_what_went_wrong_once)
+{
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "WARM", "1.0", manifest);
+	bad_dp_fault(server, lie->fault);
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	manifest_unref(manifest);
+	close_all();
+}
+
+Test(transfer, passes_on_for_how_long_the_server_wants_to_be_left_alone)
+{
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	bad_dp_fault(server, "{\"fault\":\"429\",\"retry_after\":7}");
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, "dp_error");
+	cr_assert_eq(outcome.retry_after_ms, 7000);
+	char *log = bad_dp_log(server);
+	cr_assert_str_eq(log, "GET /.holdpoint/dp.json 429\n", "asked again at once: %s", log);
+	free(log);
+	manifest_unref(manifest);
+	close_all();
+}
+
+/* While 20 transfers hang on one distribution point, one to another ends. */
+Test(transfer, to_a_dead_point_delays_no_other)
+{
+	struct outcome stuck[20], fine;
+
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	fine = room_stage(bench, "tokyo", "WARM", "1.0", manifest);
+	room_expect(&fine, STATUS_OK, NULL);
+	bad_dp_fault(server, "{\"fault\":\"hang\"}");
+	for (int i = 0; i < 20; i++) {
+		char package[16];
+		snprintf(package, sizeof(package), "STUCK%d", i);
+		room_submit(bench, room_spec(bench, "tokyo", package, "1.0", manifest), &stuck[i]);
+	}
+	bad_dp_await(server, "GET /.holdpoint/dp.json");
+	fine = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&fine, STATUS_OK, NULL);
+	cr_assert_not(room_has_ended(&stuck[19]), "the dead point answered before the other was done");
+	for (int i = 0; i < 20; i++) {
+		room_await(&stuck[i], "a stuck one");
+		room_expect(&stuck[i], STATUS_RETRY, "dp_timeout");
+	}
+	manifest_unref(manifest);
+	close_all();
+}
+
+Test(transfer, can_be_canceled_while_it_hangs)
+{
+	struct outcome outcome;
+
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	bad_dp_fault(server, "{\"fault\":\"drip\",\"method\":\"PUT\",\"match\":\"large\"}");
+	uint64_t number = room_submit(bench, room_spec(bench, "tokyo", "PKG", "1.0", manifest), &outcome);
+	bad_dp_await(server, "large");
+	distribution_cancel(bench->distribution, number);
+	room_await(&outcome, "the canceled one");
+	room_expect(&outcome, STATUS_RETRY, "canceled");
+	room_expect_unsealed(tokyo, "PKG", "1.0");
+	distribution_cancel(bench->distribution, number); /* ended long since */
+	bad_dp_fault(server, "{\"fault\":\"none\"}");
+	manifest_unref(manifest);
+	close_all();
+}
+
+Test(transfer, is_answered_when_all_is_closed)
+{
+	struct outcome outcomes[8];
+
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	bad_dp_fault(server, "{\"fault\":\"hang\"}");
+	for (int i = 0; i < 8; i++)
+		room_submit(bench, room_spec(bench, i % 2 ? "tokyo" : "paris", "PKG", "1.0", manifest),
+		        &outcomes[i]);
+	distribution_close(bench->distribution);
+	bench->distribution = NULL;
+	for (int i = 0; i < 8; i++)
+		cr_assert_eq(outcomes[i].ended, 1);
+	manifest_unref(manifest);
+	close_all();
+}
+
+Test(transfer, to_a_point_that_is_not_in_the_catalogue_waits)
+{
+	open_on(KIND_FOLDER);
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "osaka", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, "dp_unknown");
+	manifest_unref(manifest);
+	close_all();
+}
+
+Test(transfer, keeps_the_executable_bit_on_folders)
+{
+	struct stat stat_of;
+
+	open_on(KIND_FOLDER);
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	char *tool = room_path(tokyo, "PKG/content/1.0/bin/tool"),
+	     *large = room_path(tokyo, "PKG/content/1.0/large");
+	cr_assert(stat(tool, &stat_of) == 0 && (stat_of.st_mode & 0111));
+	cr_assert(stat(large, &stat_of) == 0 && !(stat_of.st_mode & 0111));
+	free(tool);
+	free(large);
+	manifest_unref(manifest);
+	close_all();
+}
