@@ -17,6 +17,12 @@ static bool has_room_for_records(const struct shard *shard)
 	       outbox_bytes(shard->outbox) < shard->limits.batch_bytes && !outbox_is_overfull(shard->outbox);
 }
 
+/* What comes now could not be taken, so there is nothing to wait for. */
+static bool is_full(const struct shard *shard)
+{
+	return !has_room_for_records(shard) || !has_room_for_others(shard);
+}
+
 static void apply_other(struct shard *shard, struct cell *cell, struct event event)
 {
 	event.key = cell_key(cell);
@@ -203,7 +209,7 @@ enum outcome batch_gather(struct shard *shard, struct error *err)
 		size_t events = shard->batch.records + shard->batch.others;
 		remaining = until - clock_monotonic_ms();
 		if (outcome != OUTCOME_OK || events == 0 || events >= CHUNK_RECORDS || remaining <= 0 ||
-		        suspicion_wants_alone(&shard->suspicion))
+		        is_full(shard) || suspicion_wants_alone(&shard->suspicion))
 			return outcome;
 		int woken = kafka_wait(shard->kafka, remaining, shard->hushed);
 		if (woken == 0 || (woken & WAIT_CONTROL))

@@ -356,11 +356,13 @@ enum status options_number(const struct options *options, const char *name, int6
 		shift = suffix ? 10 * (suffix - "KMG" + 1) : 0;
 		end += suffix ? 1 : 0;
 	}
-	if (!text || end == text || *end || errno || number < least || number > most >> shift)
+	if (!text || end == text || *end || errno ||
+	        __builtin_mul_overflow(number, INT64_C(1) << shift, &number) || number < least ||
+	        number > most)
 		return error_set(err, STATUS_REJECT, "invalid_option",
 		        "--%s takes a number from %lld to %lld (K, M and G are 1024-fold), not '%s'", name,
 		        (long long)least, (long long)most, text ? text : "");
-	*ret = number << shift;
+	*ret = number;
 	return STATUS_OK;
 }
 

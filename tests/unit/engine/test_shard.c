@@ -480,6 +480,17 @@ Test(shard_pause, gathers_what_comes_meanwhile, .fini = fini)
 	cr_assert_eq(world_outputs("put another"), 2);
 }
 
+Test(shard_pause, is_not_for_a_full_batch, .fini = fini)
+{
+	world.limits.pause_ms = 5;
+	world.limits.batch_records = 1;
+	world_open(NULL);
+	send(0, "put one");
+	send(1, "put another");
+	world_run();
+	world_expect("claim run open:-1,-1 commit commit");
+}
+
 static void give_notice(struct kafka *kafka)
 {
 	shard_notice(kafka->shard, "catalogue", view_text("v1"));
