@@ -12,8 +12,12 @@ struct log {
 	size_t count, capacity, stable; /* no record before stable is open */
 };
 
+enum { PRODUCERS = 2 * PARTITIONS };
+
 static struct log logs[LOG_TOPICS][PARTITIONS];
-static uint64_t epochs[2 * PARTITIONS];
+static uint64_t epochs[PRODUCERS], ended_transactions;
+/* 1 + offset of the first record of a producer's open transaction; 0: none */
+static int64_t opened[PRODUCERS][LOG_TOPICS][PARTITIONS];
 
 const char *log_name(enum log_topic topic)
 {
@@ -23,10 +27,23 @@ const char *log_name(enum log_topic topic)
 	return names[topic];
 }
 
+enum log_topic log_named(const char *name)
+{
+	enum log_topic topic = 0;
+
+	while (topic < LOG_TOPICS && strcmp(log_name(topic), name) != 0)
+		topic++;
+	if (topic == LOG_TOPICS)
+		abort();
+	return topic;
+}
+
 void logs_begin(void)
 {
 	memset(logs, 0, sizeof(logs));
 	memset(epochs, 0, sizeof(epochs));
+	memset(opened, 0, sizeof(opened));
+	ended_transactions = 0;
 }
 
 static void record_release(struct log_record *record)
@@ -114,6 +131,11 @@ int64_t log_append(enum log_topic topic, int32_t partition, int producer, struct
 	record->value = copy(value);
 	record->producer = producer;
 	record->state = producer < 0 ? LOG_COMMITTED : LOG_OPEN;
+	if (producer >= 0 && !opened[producer][topic][partition])
+		opened[producer][topic][partition] = (int64_t)log->count;
+	ended_transactions += producer < 0;
+	world_mix(key.data, key.len);
+	world_mix(value.data, value.len);
 	return (int64_t)log->count - 1;
 }
 
@@ -144,28 +166,36 @@ bool log_epoch_is_live(int producer, uint64_t epoch)
 	return epochs[producer] == epoch;
 }
 
-void log_end_transaction(int producer, bool commit)
+static void end_in(struct log *log, int64_t from, int producer, bool commit)
 {
+	for (size_t i = (size_t)from; i < log->count; i++)
+		if (log->records[i].producer == producer && log->records[i].state == LOG_OPEN)
+			log->records[i].state = commit ? LOG_COMMITTED : LOG_ABORTED;
+	struct log_record *marker = append(log);
+	marker->state = LOG_MARKER;
+	marker->producer = producer;
+}
+
+bool log_end_transaction(int producer, bool commit)
+{
+	bool any = false;
+
 	for (int topic = 0; topic < LOG_TOPICS; topic++)
 		for (int partition = 0; partition < PARTITIONS; partition++) {
-			struct log *log = &logs[topic][partition];
-			bool any = false;
-			for (size_t i = log->count; i-- > 0;) {
-				struct log_record *record = &log->records[i];
-				if (record->producer == producer && record->state == LOG_OPEN) {
-					record->state = commit ? LOG_COMMITTED : LOG_ABORTED;
-					any = true;
-				} else if (record->producer == producer && record->state != LOG_OPEN &&
-				           record->state != LOG_COMPACTED) {
-					break; /* its earlier transactions have ended */
-				}
-			}
-			if (any) {
-				struct log_record *marker = append(log);
-				marker->state = LOG_MARKER;
-				marker->producer = producer;
-			}
+			int64_t first = opened[producer][topic][partition];
+			if (!first)
+				continue;
+			end_in(&logs[topic][partition], first - 1, producer, commit);
+			opened[producer][topic][partition] = 0;
+			any = true;
 		}
+	ended_transactions += any;
+	return any;
+}
+
+uint64_t log_transactions(void)
+{
+	return ended_transactions;
 }
 
 void log_compact(enum log_topic topic, int32_t partition)

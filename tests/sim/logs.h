@@ -20,7 +20,8 @@ enum log_topic {
 	LOG_UPDATER_STATE,
 	LOG_TOPICS
 };
-const char *log_name(enum log_topic topic);
+const char *log_name(enum log_topic topic); /* without the prefix */
+enum log_topic log_named(const char *name);
 
 enum log_state { LOG_OPEN, LOG_COMMITTED, LOG_ABORTED, LOG_MARKER, LOG_COMPACTED };
 
@@ -33,7 +34,7 @@ struct log_record {
 	struct log_header headers[8];
 	size_t header_count;
 	int64_t time_ms;
-	int producer; /* −1: none, not transactional */
+	int producer; /* -1: none, not transactional */
 	enum log_state state;
 };
 
@@ -56,7 +57,8 @@ void log_add_header(
 int log_producer(bool updater, int32_t partition);
 uint64_t log_new_epoch(int producer);
 bool log_epoch_is_live(int producer, uint64_t epoch);
-void log_end_transaction(int producer, bool commit);
+bool log_end_transaction(int producer, bool commit); /* false: nothing was open */
+uint64_t log_transactions(void);                     /* how many have ended */
 
 /* Keeps only the newest committed record of each key below the first open one, tombstones included. */
 void log_compact(enum log_topic topic, int32_t partition);

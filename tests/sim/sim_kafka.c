@@ -4,8 +4,10 @@
 #include "base/memory.h"
 #include "engine/route.h"
 #include "tests/sim/logs.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/world.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 enum { VALUE_MAX = 1000000 };
 
 struct kafka {
-	int process, producer;
+	int process, producer, completions_fd, control_fd;
 	bool updater;
 	int32_t partition;
 	uint64_t epoch;
@@ -23,21 +25,13 @@ struct kafka {
 	void *given_context;
 };
 
-static uint64_t commits, losses, claims;
+static uint64_t claims;
+static int last_claimer[2 * PARTITIONS];
 
-uint64_t sim_commits(void)
+void sim_kafka_begin(void)
 {
-	return commits;
-}
-
-uint64_t sim_losses(void)
-{
-	return losses;
-}
-
-uint64_t sim_claims(void)
-{
-	return claims;
+	claims = 0;
+	memset(last_claimer, -1, sizeof(last_claimer));
 }
 
 static enum log_topic changelog(const struct kafka *kafka)
@@ -64,6 +58,8 @@ struct kafka *sim_kafka_new(
 
 	*kafka = (struct kafka){.process = process,
 	        .producer = log_producer(updater, partition),
+	        .completions_fd = -1,
+	        .control_fd = -1,
 	        .updater = updater,
 	        .partition = partition,
 	        .still_given = still_given,
@@ -74,6 +70,12 @@ struct kafka *sim_kafka_new(
 void sim_kafka_free(struct kafka *kafka)
 {
 	free(kafka);
+}
+
+void sim_kafka_attach(struct kafka *kafka, int completions_fd, int control_fd)
+{
+	kafka->completions_fd = completions_fd;
+	kafka->control_fd = control_fd;
 }
 
 void sim_kafka_end(struct kafka *kafka)
@@ -91,6 +93,11 @@ void sim_kafka_poke(struct kafka *kafka)
 	kafka->poked = true;
 }
 
+bool sim_kafka_is_owner(const struct kafka *kafka)
+{
+	return log_epoch_is_live(kafka->producer, kafka->epoch);
+}
+
 /* Between any two calls others may act; a dead process's calls answer ENDED and do nothing. */
 static bool pass(struct kafka *kafka)
 {
@@ -98,12 +105,29 @@ static bool pass(struct kafka *kafka)
 	return !kafka->crashed;
 }
 
-static enum outcome lost(struct kafka *kafka, struct error *err, const char *why)
+static enum outcome lost(struct kafka *kafka, struct error *err, enum status status, const char *why)
 {
-	losses++;
 	world_trace("process %d shard %d: lost, %s", kafka->process, kafka->partition, why);
-	error_set(err, STATUS_RETRY, "lost", "%s", why);
+	error_set(err, status, "lost", "%s", why);
 	return OUTCOME_LOST;
+}
+
+static enum outcome fenced(struct kafka *kafka, struct error *err)
+{
+	mark(MARK_fenced);
+	return lost(kafka, err, STATUS_RETRY, "fenced");
+}
+
+static void name_claim(struct kafka *kafka, struct claim *claim)
+{
+	snprintf(claim->nonce, sizeof(claim->nonce), "%08llx%08llx", (unsigned long long)++claims,
+	        (unsigned long long)world_random(UINT32_MAX));
+	world_trace("process %d %s shard %d: claim %s", kafka->process, kafka->updater ? "updater" : "stager",
+	        kafka->partition, claim->nonce);
+	mark(MARK_claim);
+	if (last_claimer[kafka->producer] >= 0 && last_claimer[kafka->producer] != kafka->process)
+		mark(MARK_takeover);
+	last_claimer[kafka->producer] = kafka->process;
 }
 
 enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_offset, int64_t *ret_time_ms,
@@ -112,23 +136,21 @@ enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_
 	if (!pass(kafka) || kafka->ending)
 		return OUTCOME_ENDED;
 	kafka->epoch = log_new_epoch(kafka->producer);
-	snprintf(claim->nonce, sizeof(claim->nonce), "%08llx%08llx", (unsigned long long)++claims,
-	        (unsigned long long)world_random(UINT32_MAX));
-	world_trace("process %d %s shard %d: claim %s", kafka->process, kafka->updater ? "updater" : "stager",
-	        kafka->partition, claim->nonce);
+	name_claim(kafka, claim);
 	if (!pass(kafka))
 		return OUTCOME_ENDED;
 	if (!log_epoch_is_live(kafka->producer, kafka->epoch))
-		return lost(kafka, err, "claimed by another while claiming");
+		return fenced(kafka, err);
 	*ret_offset = log_append(changelog(kafka), kafka->partition, kafka->producer, view_text("@claim"),
 	        view_text(claim->nonce));
 	*ret_time_ms = world_now();
 	log_end_transaction(kafka->producer, true);
 	if (!pass(kafka))
 		return OUTCOME_ENDED;
-	if (world_percent(world_chance()->claim_answer_lost))
-		return lost(kafka, err, "the claim's answer was lost");
-	return OUTCOME_OK;
+	if (!world_percent(world_chance()->claim_answer_lost))
+		return OUTCOME_OK;
+	mark(MARK_claim_answer_lost);
+	return lost(kafka, err, STATUS_RETRY, "the claim's answer was lost");
 }
 
 static enum outcome restore_row(struct claim *claim, const struct log_record *record,
@@ -136,7 +158,8 @@ static enum outcome restore_row(struct claim *claim, const struct log_record *re
         void *context, bool *genesis, struct error *err)
 {
 	if (view_is(record->key, "@genesis")) {
-		sscanf(record->value.data, "%63s", claim->log_id);
+		snprintf(claim->log_id, sizeof(claim->log_id), "%.*s", (int)record->value.len,
+		        record->value.data);
 		*genesis = true;
 	}
 	return row(record->key, record->value, context, err) == STATUS_OK ? OUTCOME_OK : OUTCOME_REFUSED;
@@ -150,23 +173,24 @@ enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t cla
 	int64_t offset = 0, at;
 
 	for (;;) {
-		if (world_percent(10) && !pass(kafka))
+		if (world_percent(5) && (!pass(kafka) || kafka->ending))
 			return OUTCOME_ENDED;
 		const struct log_record *record =
 		        log_next_committed(changelog(kafka), kafka->partition, &offset, &at);
-		if (!record || at > claim_offset)
-			return lost(kafka, err, "the own claim did not come by");
+		if (!record || at > claim_offset) {
+			mark(MARK_claim_outrun);
+			return lost(kafka, err, STATUS_RETRY, "the own claim did not come by");
+		}
 		if (at == claim_offset)
 			break;
 		enum outcome outcome = restore_row(claim, record, row, context, &genesis, err);
 		if (outcome != OUTCOME_OK)
 			return outcome;
 	}
-	if (!genesis) {
-		error_set(err, STATUS_FATAL, "no_genesis", "no @genesis row");
-		return OUTCOME_REFUSED;
-	}
-	return OUTCOME_OK;
+	if (genesis)
+		return OUTCOME_OK;
+	error_set(err, STATUS_FATAL, "no_genesis", "no @genesis row");
+	return OUTCOME_REFUSED;
 }
 
 void kafka_fingerprint(const struct record *record, char text[FINGERPRINT_SIZE])
@@ -181,12 +205,19 @@ void kafka_fingerprint(const struct record *record, char text[FINGERPRINT_SIZE])
 	buffer_release(&bytes);
 }
 
-static int64_t header_number(const struct log_record *record, const char *name, int64_t otherwise)
+static const char *header_text(const struct log_record *record, const char *name)
 {
 	for (size_t i = 0; i < record->header_count; i++)
 		if (strcmp(record->headers[i].name, name) == 0)
-			return strtoll(record->headers[i].value, NULL, 10);
-	return otherwise;
+			return record->headers[i].value;
+	return NULL;
+}
+
+static int64_t header_number(const struct log_record *record, const char *name, int64_t otherwise)
+{
+	const char *text = header_text(record, name);
+
+	return text ? strtoll(text, NULL, 10) : otherwise;
 }
 
 static struct record as_record(const struct kafka *kafka, const struct log_record *from, int64_t offset)
@@ -194,7 +225,9 @@ static struct record as_record(const struct kafka *kafka, const struct log_recor
 	struct record record = {.position = {kafka->partition, offset},
 	        .time_ms = from->time_ms,
 	        .key = from->key,
-	        .value = from->value};
+	        .value = from->value,
+	        .traceparent = view_text(header_text(from, "traceparent")),
+	        .structured = header_text(from, "content-type") != NULL};
 
 	record.origin.partition = (int32_t)header_number(from, ORIGIN_PARTITION_HEADER, kafka->partition);
 	record.origin.offset = header_number(from, ORIGIN_OFFSET_HEADER, offset);
@@ -236,14 +269,30 @@ static bool is_awake(void *context)
 	return kafka->poked || (kafka->wait_input && has_input(kafka));
 }
 
+static bool is_readable(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	return poll(&wait, 1, 0) == 1;
+}
+
+static int what_is_there(const struct kafka *kafka, bool paused)
+{
+	return (is_readable(kafka->completions_fd) ? WAIT_COMPLETIONS : 0) |
+	       (is_readable(kafka->control_fd) ? WAIT_CONTROL : 0) |
+	       (!paused && has_input(kafka) ? WAIT_INPUT : 0);
+}
+
 int kafka_wait(struct kafka *kafka, int64_t timeout_ms, bool paused)
 {
+	if (timeout_ms <= 0) {
+		pass(kafka);
+		return what_is_there(kafka, paused);
+	}
 	kafka->wait_input = !paused;
+	kafka->poked = what_is_there(kafka, paused) != 0;
 	fiber_sleep(timeout_ms, is_awake, kafka);
-	int woken = (kafka->poked ? WAIT_COMPLETIONS | WAIT_CONTROL : 0) |
-	            (!paused && has_input(kafka) ? WAIT_INPUT : 0);
-	kafka->poked = kafka->crashed || kafka->ending;
-	return woken;
+	return what_is_there(kafka, paused);
 }
 
 enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most, size_t *ret_count,
@@ -275,6 +324,7 @@ enum outcome kafka_recall(
 	*ret_found = found && found->state == LOG_COMMITTED;
 	if (*ret_found)
 		*ret_record = as_record(kafka, found, offset);
+	mark(MARK_recalled);
 	return OUTCOME_OK;
 }
 
@@ -293,40 +343,97 @@ static void append_message(struct kafka *kafka, const struct outbox_message *mes
 		        message->headers[i].name.data);
 		log_add_header(topic, partition, offset, name, message->headers[i].value);
 	}
+	if (message->kind == OUTBOX_DEAD_LETTER)
+		log_add_header(topic, partition, offset, "__connect.errors.topic",
+		        view_text(log_name(input(kafka))));
+}
+
+static void trace_message(struct kafka *kafka, const struct outbox_message *message)
+{
+	static const char *const kinds[] = {"row", "record", "dead letter", "reroute"};
+
+	if (!world_traces())
+		return;
+	bool readable = message->kind != OUTBOX_ROW || (message->key.len && message->key.data[0] == '@');
+	world_trace("process %d shard %d: %s %.*s %.*s", kafka->process, kafka->partition,
+	        kinds[message->kind], (int)message->key.len, message->key.data ? message->key.data : "(null)",
+	        !message->value.data ? 6
+	        : readable           ? (int)message->value.len
+	                             : 0,
+	        message->value.data ? message->value.data : "(gone)");
+}
+
+/* Produces all of it; what was appended before a death stays open until the next owner's claim. */
+static enum outcome produce(struct kafka *kafka, const struct outbox *outbox, struct error *err)
+{
+	for (size_t i = 0; i < outbox_count(outbox); i++) {
+		const struct outbox_message *message = outbox_message(outbox, i);
+		if ((i == 0 || world_percent(5)) && !pass(kafka)) {
+			if (i > 0)
+				mark(MARK_crash_inside_transaction);
+			return OUTCOME_ENDED;
+		}
+		if (!log_epoch_is_live(kafka->producer, kafka->epoch))
+			return fenced(kafka, err);
+		if (message->value.len > VALUE_MAX)
+			return lost(kafka, err, STATUS_REJECT, "a value is too large");
+		append_message(kafka, message);
+		trace_message(kafka, message);
+	}
+	return OUTCOME_OK;
+}
+
+/* Stands for a record that no broker would take, whatever its reason. */
+static bool is_refused(const struct outbox *outbox)
+{
+	for (size_t i = 0; i < outbox_count(outbox); i++) {
+		const struct outbox_message *message = outbox_message(outbox, i);
+		if (message->kind == OUTBOX_RECORD &&
+		        memmem(message->value.data, message->value.len, REFUSED_TEXT, strlen(REFUSED_TEXT)))
+			return true;
+	}
+	return false;
+}
+
+/* What the broker makes of the end of a transaction, and what the client hears of it. */
+static enum outcome end_transaction(struct kafka *kafka, const struct outbox *outbox, struct error *err)
+{
+	bool abort = world_percent(world_chance()->commit_abort);
+	bool refuse = !abort && is_refused(outbox);
+
+	log_end_transaction(kafka->producer, !abort && !refuse);
+	if (!pass(kafka))
+		return OUTCOME_ENDED;
+	if (abort) {
+		mark(MARK_commit_aborted);
+		return lost(kafka, err, STATUS_RETRY, "aborted");
+	}
+	if (refuse) {
+		mark(MARK_commit_refused);
+		return lost(kafka, err, STATUS_REJECT, "a message was refused");
+	}
+	if (!world_percent(world_chance()->commit_answer_lost)) {
+		world_trace("process %d shard %d: committed", kafka->process, kafka->partition);
+		return OUTCOME_OK;
+	}
+	mark(MARK_commit_answer_lost);
+	return lost(kafka, err, STATUS_RETRY, "committed, but the answer was lost");
 }
 
 enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, struct error *err)
 {
-	size_t count = outbox_count(outbox);
-
-	if (count == 0) {
+	if (outbox_count(outbox) == 0) {
 		world_violation("engine", "an empty commit, which proves nothing");
 		return OUTCOME_LOST;
 	}
-	for (size_t i = 0; i < count; i++) {
-		const struct outbox_message *message = outbox_message(outbox, i);
-		if ((i == 0 || world_percent(10)) && !pass(kafka))
-			return OUTCOME_ENDED; /* what was appended stays open until the next owner's claim */
-		if (!log_epoch_is_live(kafka->producer, kafka->epoch))
-			return lost(kafka, err, "fenced");
-		if (message->value.len > VALUE_MAX)
-			return lost(kafka, err, "a value is too large");
-		append_message(kafka, message);
-	}
+	enum outcome outcome = produce(kafka, outbox, err);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	if (!pass(kafka))
 		return OUTCOME_ENDED;
 	if (!log_epoch_is_live(kafka->producer, kafka->epoch))
-		return lost(kafka, err, "fenced");
-	bool commit = !world_percent(world_chance()->commit_abort);
-	log_end_transaction(kafka->producer, commit);
-	commits += commit;
-	if (!pass(kafka))
-		return OUTCOME_ENDED;
-	if (!commit)
-		return lost(kafka, err, "aborted");
-	if (world_percent(world_chance()->commit_answer_lost))
-		return lost(kafka, err, "committed, but the answer was lost");
-	return OUTCOME_OK;
+		return fenced(kafka, err);
+	return end_transaction(kafka, outbox, err);
 }
 
 static bool is_given_or_told(void *context)
@@ -341,9 +448,12 @@ enum outcome kafka_still_ours(struct kafka *kafka, int64_t position, struct erro
 	(void)position;
 	(void)err;
 	do
-		fiber_sleep(10 + (int64_t)world_random(200), NULL, NULL);
+		fiber_sleep(world_between(10, 200), NULL, NULL);
 	while (!is_given_or_told(kafka));
-	return kafka->crashed || kafka->ending ? OUTCOME_ENDED : OUTCOME_OK;
+	if (!kafka->crashed && !kafka->ending)
+		return OUTCOME_OK;
+	mark(MARK_not_ours_any_more);
+	return OUTCOME_ENDED;
 }
 
 void kafka_note_position(struct kafka *kafka, int64_t position)

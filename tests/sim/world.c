@@ -8,11 +8,23 @@
 #include <string.h>
 #include <ucontext.h>
 
-enum { STACK = 256 * 1024, FIBERS = 64, PROCESS_NUMBERS = 2 * PROCESSES };
+#if defined(__SANITIZE_ADDRESS__)
+#define FIBERS_FOR_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIBERS_FOR_ASAN 1
+#endif
+#endif
+#ifdef FIBERS_FOR_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+enum { STACK = 256 * 1024, FIBERS = 64 };
+#define BEGINNING INT64_C(1767225600000) /* 2026-01-01 */
 
 struct fiber {
 	ucontext_t context;
-	void *stack;
+	void *stack, *fake_stack;
 	void (*body)(void *);
 	void *body_context;
 	int process;
@@ -30,16 +42,21 @@ struct happening {
 };
 
 static struct {
-	uint64_t random, steps, order;
+	uint64_t random, steps, order, hash;
 	int64_t now_ms;
 	bool trace;
 	struct chance chance;
 	struct fiber *fibers[FIBERS], *running;
+	size_t fiber_top; /* none at or above */
 	ucontext_t scheduler;
+	void *scheduler_fake_stack;
+	const void *scheduler_stack;
+	size_t scheduler_stack_size;
 	struct happening *happenings; /* a binary heap by (at_ms, order) */
 	size_t happening_count, happening_capacity;
-	int64_t stalled_until[PROCESS_NUMBERS];
-	char verdict[600];
+	int64_t stalled_until[PROCESSES];
+	enum verdict_kind verdict;
+	char words[600];
 } world;
 
 static void *spare_stacks[FIBERS];
@@ -47,7 +64,7 @@ static size_t spare_count;
 
 int64_t clock_monotonic_ms(void)
 {
-	return world.now_ms;
+	return world.now_ms - BEGINNING + 1000000;
 }
 
 int64_t clock_wall_ms(void)
@@ -59,7 +76,8 @@ void world_begin(uint64_t seed, bool trace)
 {
 	memset(&world, 0, sizeof(world));
 	world.random = seed * 0x9e3779b97f4a7c15u + 0x1234567;
-	world.now_ms = INT64_C(1767225600000);
+	world.hash = 14695981039346656037u;
+	world.now_ms = BEGINNING;
 	world.trace = trace;
 }
 
@@ -72,6 +90,11 @@ void world_end(void)
 int64_t world_now(void)
 {
 	return world.now_ms;
+}
+
+int64_t world_began(void)
+{
+	return BEGINNING;
 }
 
 uint64_t world_steps(void)
@@ -95,9 +118,19 @@ uint64_t world_random(uint64_t below)
 	return below ? z % below : 0;
 }
 
+int64_t world_between(int64_t least, int64_t most)
+{
+	return least + (int64_t)world_random((uint64_t)(most - least + 1));
+}
+
 bool world_percent(unsigned percent)
 {
-	return world_random(100) < percent;
+	return percent && world_random(100) < percent;
+}
+
+bool world_traces(void)
+{
+	return world.trace;
 }
 
 void world_trace(const char *format, ...)
@@ -106,30 +139,61 @@ void world_trace(const char *format, ...)
 
 	if (!world.trace)
 		return;
-	printf("%8lld ", (long long)(world.now_ms - INT64_C(1767225600000)));
+	printf("%9.3f ", (double)(world.now_ms - BEGINNING) / 1000);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
 	putchar('\n');
 }
 
-void world_violation(const char *invariant, const char *format, ...)
+void world_mix(const void *data, size_t len)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < len; i++)
+		world.hash = (world.hash ^ bytes[i]) * 1099511628211u; /* FNV-1a */
+}
+
+uint64_t world_hash(void)
+{
+	return world.hash ^ world.random;
+}
+
+static void judge(enum verdict_kind kind, const char *invariant, const char *format, va_list args)
 {
 	char words[500];
+
+	vsnprintf(words, sizeof(words), format, args);
+	world_trace("VIOLATION %s: %s", invariant, words);
+	if (world.verdict)
+		return;
+	world.verdict = kind;
+	snprintf(world.words, sizeof(world.words), "step=%llu invariant=%s %s",
+	        (unsigned long long)world.steps, invariant, words);
+}
+
+void world_violation(const char *invariant, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(words, sizeof(words), format, args);
+	judge(VERDICT_WRONG, invariant, format, args);
 	va_end(args);
-	world_trace("VIOLATION %s: %s", invariant, words);
-	if (!*world.verdict)
-		snprintf(world.verdict, sizeof(world.verdict), "step=%llu invariant=%s %s",
-		        (unsigned long long)world.steps, invariant, words);
 }
 
-const char *world_verdict(void)
+void world_stuck(const char *invariant, const char *format, ...)
 {
-	return *world.verdict ? world.verdict : NULL;
+	va_list args;
+
+	va_start(args, format);
+	judge(VERDICT_STUCK, invariant, format, args);
+	va_end(args);
+}
+
+enum verdict_kind world_verdict(const char **ret_words)
+{
+	*ret_words = world.words;
+	return world.verdict;
 }
 
 static bool earlier(const struct happening *a, const struct happening *b)
@@ -151,6 +215,11 @@ void world_at(int64_t at_ms, void (*happen)(void *context), void *context)
 	world.happenings[i] = new;
 }
 
+void world_after(int64_t delay_ms, void (*happen)(void *context), void *context)
+{
+	world_at(world.now_ms + delay_ms, happen, context);
+}
+
 static struct happening next_happening(void)
 {
 	struct happening first = world.happenings[0], last = world.happenings[--world.happening_count];
@@ -168,13 +237,43 @@ static struct happening next_happening(void)
 	return first;
 }
 
+/* AddressSanitizer knows a stack only if it is told of each change. */
+static void say_leaving(void **fake_stack, const void *stack, size_t size)
+{
+#ifdef FIBERS_FOR_ASAN
+	__sanitizer_start_switch_fiber(fake_stack, stack, size);
+#else
+	(void)fake_stack, (void)stack, (void)size;
+#endif
+}
+
+static void say_arrived(void *fake_stack, const void **stack, size_t *size)
+{
+#ifdef FIBERS_FOR_ASAN
+	__sanitizer_finish_switch_fiber(fake_stack, stack, size);
+#else
+	(void)fake_stack, (void)stack, (void)size;
+#endif
+}
+
 static void fiber_body(void)
 {
 	struct fiber *fiber = world.running;
 
+	say_arrived(NULL, &world.scheduler_stack, &world.scheduler_stack_size);
 	fiber->body(fiber->body_context);
 	fiber->ended = true;
+	say_leaving(NULL, world.scheduler_stack, world.scheduler_stack_size);
 	swapcontext(&fiber->context, &world.scheduler);
+}
+
+static void run_fiber(struct fiber *fiber)
+{
+	world.running = fiber;
+	say_leaving(&world.scheduler_fake_stack, fiber->stack, STACK);
+	swapcontext(&world.scheduler, &fiber->context);
+	say_arrived(world.scheduler_fake_stack, NULL, NULL);
+	world.running = NULL;
 }
 
 struct fiber *fiber_start(int process, void (*body)(void *context), void *context)
@@ -187,6 +286,7 @@ struct fiber *fiber_start(int process, void (*body)(void *context), void *contex
 	if (slot == FIBERS)
 		abort();
 	world.fibers[slot] = fiber;
+	world.fiber_top = slot + 1 > world.fiber_top ? slot + 1 : world.fiber_top;
 	fiber->stack = spare_count ? spare_stacks[--spare_count] : memory_alloc(STACK);
 	fiber->body = body;
 	fiber->body_context = context;
@@ -208,6 +308,8 @@ void fiber_free(struct fiber *fiber)
 	for (size_t slot = 0; slot < FIBERS; slot++)
 		if (world.fibers[slot] == fiber)
 			world.fibers[slot] = NULL;
+	while (world.fiber_top && !world.fibers[world.fiber_top - 1])
+		world.fiber_top--;
 	if (spare_count < FIBERS)
 		spare_stacks[spare_count++] = fiber->stack;
 	else
@@ -222,7 +324,9 @@ static void leave(int64_t wake_ms, bool (*awake)(void *), void *context)
 	fiber->wake_ms = wake_ms;
 	fiber->awake = awake;
 	fiber->awake_context = context;
+	say_leaving(&fiber->fake_stack, world.scheduler_stack, world.scheduler_stack_size);
 	swapcontext(&fiber->context, &world.scheduler);
+	say_arrived(fiber->fake_stack, &world.scheduler_stack, &world.scheduler_stack_size);
 }
 
 void fiber_yield(void)
@@ -242,9 +346,19 @@ void world_stall(int process, int64_t until_ms)
 	world.stalled_until[process] = until_ms;
 }
 
+void world_wake_all(void)
+{
+	memset(world.stalled_until, 0, sizeof(world.stalled_until));
+}
+
 bool world_is_stalled(int process)
 {
 	return world.stalled_until[process] > world.now_ms;
+}
+
+int64_t world_wakes_at(int process)
+{
+	return world.stalled_until[process];
 }
 
 static bool is_runnable(const struct fiber *fiber)
@@ -258,18 +372,20 @@ static struct fiber *pick_fiber(void)
 	struct fiber *runnable[FIBERS];
 	size_t count = 0;
 
-	for (size_t slot = 0; slot < FIBERS; slot++)
+	for (size_t slot = 0; slot < world.fiber_top; slot++)
 		if (is_runnable(world.fibers[slot]))
 			runnable[count++] = world.fibers[slot];
-	return count ? runnable[world_random(count)] : NULL;
+	if (count < 2)
+		return count ? runnable[0] : NULL;
+	return runnable[world_random(count)];
 }
 
-/* The next moment at which anything can happen; INT64_MAX: never. */
+/* The next moment at which anything can happen; INT64_MAX: never. Nobody is runnable now. */
 static int64_t next_moment(void)
 {
 	int64_t moment = world.happening_count ? world.happenings[0].at_ms : INT64_MAX;
 
-	for (size_t slot = 0; slot < FIBERS; slot++) {
+	for (size_t slot = 0; slot < world.fiber_top; slot++) {
 		struct fiber *fiber = world.fibers[slot];
 		if (!fiber || fiber->ended)
 			continue;
@@ -284,27 +400,28 @@ static int64_t next_moment(void)
 
 bool world_run(bool (*done)(void), int64_t until_ms)
 {
-	const uint64_t most_steps = world.steps + 5000000;
+	const uint64_t most_steps = world.steps + 2000000;
 
-	while (!*world.verdict && !done()) {
-		if (world.steps++ > most_steps)
+	while (!world.verdict && !done()) {
+		if (world.steps++ > most_steps) {
+			world_stuck("progress", "two million steps and no end: something spins");
 			return false;
+		}
 		if (world.happening_count && world.happenings[0].at_ms <= world.now_ms) {
 			struct happening next = next_happening();
 			next.happen(next.context);
 			continue;
 		}
 		struct fiber *fiber = pick_fiber();
-		if (!fiber) {
-			int64_t moment = next_moment();
-			if (moment > until_ms)
-				return false;
-			world.now_ms = moment > world.now_ms ? moment : world.now_ms + 1;
+		if (fiber) {
+			run_fiber(fiber);
 			continue;
 		}
-		world.running = fiber;
-		swapcontext(&world.scheduler, &fiber->context);
-		world.running = NULL;
+		int64_t moment = next_moment();
+		if (moment > until_ms)
+			return false;
+		world.now_ms = moment > world.now_ms ? moment : world.now_ms + 1;
+		world_mix(&world.now_ms, sizeof(world.now_ms));
 	}
-	return !*world.verdict;
+	return !world.verdict;
 }

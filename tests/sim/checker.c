@@ -1,0 +1,553 @@
+#include "tests/sim/checker.h"
+
+#include "tests/sim/logs.h"
+#include "tests/sim/marks.h"
+
+#include <string.h>
+
+enum { HISTORY_MAX = 1024, SKEW_MS = 1000 /* of the clocks of two shards */ };
+
+static struct {
+	bool far_deadlines, rejects;
+	struct version_model {
+		bool known, other;
+		unsigned targets;
+		int64_t created; /* offset of the job that made it known */
+	} versions[PACKAGES][VERSIONS];
+	struct sealing {
+		int point, package, version;
+		char dp_id[DP_ID_SIZE], digest[DIGEST_SIZE];
+	} sealings[HISTORY_MAX];
+	struct pointing {
+		int point, package;
+		char dp_id[DP_ID_SIZE], release_id[40];
+	} pointings[HISTORY_MAX];
+	size_t sealing_count, pointing_count;
+	uint64_t read_at, settled_at;
+	size_t settled_pointings;
+	bool settled;
+	char missing[200];
+} checker;
+
+void checker_begin(bool far_deadlines)
+{
+	memset(&checker, 0, sizeof(checker));
+	checker.far_deadlines = far_deadlines;
+	checker.rejects = world_chance()->transfer_reject > 0;
+	facts_begin();
+}
+
+void checker_end(void)
+{
+	facts_end();
+}
+
+static void read_on(void)
+{
+	if (checker.read_at == log_transactions())
+		return;
+	checker.read_at = log_transactions();
+	facts_read();
+}
+
+/* ---- what must become of a job, by what came before it ---- */
+
+static int64_t find_accepted(const struct sent *sent, int32_t partition, int64_t before)
+{
+	for (int64_t offset = 0; sent->job_id[0] && offset < before; offset++) {
+		const struct job_fact *other = job_fact(partition, offset);
+		if (other->expected == EXPECT_ACCEPTED && other->sent->package == sent->package &&
+		        strcmp(other->sent->job_id, sent->job_id) == 0)
+			return offset;
+	}
+	return -1;
+}
+
+static void adopt(const struct job_fact *create, int32_t partition, int64_t before)
+{
+	for (int64_t offset = 0; offset < before; offset++) {
+		struct job_fact *other = job_fact(partition, offset);
+		if (other->expected == EXPECT_ACCEPTED && !other->targets &&
+		        other->sent->package == create->sent->package &&
+		        other->sent->version == create->sent->version)
+			other->targets = create->targets;
+	}
+}
+
+static void accept(struct job_fact *fact, struct version_model *version, int32_t partition, int64_t offset)
+{
+	const struct sent *sent = fact->sent;
+
+	fact->expected = EXPECT_ACCEPTED;
+	fact->targets = sent->targets ? sent->targets : version->targets;
+	fact->early = sent->update && !sent->content && !version->known;
+	if (!sent->content)
+		return;
+	if (sent->update)
+		mark(MARK_update_with_content);
+	if (version->known) {
+		mark(MARK_job_same_version_again);
+	} else {
+		version->known = true;
+		version->other = sent->other_content;
+		version->created = offset;
+		adopt(fact, partition, offset);
+	}
+	version->targets |= fact->targets;
+}
+
+static void judge_good(struct job_fact *fact, int32_t partition, int64_t offset)
+{
+	const struct sent *sent = fact->sent;
+	struct version_model *version = &checker.versions[sent->package][sent->version];
+	int64_t known = find_accepted(sent, partition, offset);
+
+	if (known >= 0) {
+		bool same = strcmp(job_fact(partition, known)->sent->value, sent->value) == 0;
+		fact->expected = same ? EXPECT_DUPLICATE : EXPECT_REJECTED;
+		fact->duplicate_of = known;
+	} else if (sent->content && version->known && version->other != sent->other_content) {
+		fact->expected = EXPECT_REJECTED;
+	} else if (sent->content && !version->known && !sent->targets) {
+		fact->expected = EXPECT_REJECTED;
+	} else {
+		accept(fact, version, partition, offset);
+	}
+}
+
+void checker_job_comes(struct job_fact *fact, int32_t partition, int64_t offset)
+{
+	switch (fact->sent->kind) {
+	case SENT_GOOD:
+		judge_good(fact, partition, offset);
+		break;
+	case SENT_UNKNOWN:
+		fact->expected = EXPECT_REJECTED;
+		break;
+	case SENT_POISON:
+	case SENT_POISON_NAMED:
+	case SENT_UNTAKEN:
+		fact->expected = EXPECT_DEAD;
+		break;
+	}
+}
+
+/* ---- as it happens ---- */
+
+void checker_sealed(int point, int package, int version, const char *digest)
+{
+	struct sealing *sealing = &checker.sealings[checker.sealing_count];
+
+	if (checker.sealing_count + 1 < HISTORY_MAX)
+		checker.sealing_count++;
+	sealing->point = point;
+	sealing->package = package;
+	sealing->version = version;
+	memcpy(sealing->dp_id, point_at(point)->dp_id, DP_ID_SIZE);
+	snprintf(sealing->digest, sizeof(sealing->digest), "%s", digest);
+}
+
+static bool was_sealed(const struct staged_fact *fact)
+{
+	for (size_t i = 0; i < checker.sealing_count; i++) {
+		const struct sealing *sealing = &checker.sealings[i];
+		if (sealing->point == fact->point && sealing->package == fact->package &&
+		        sealing->version == fact->version && strcmp(sealing->dp_id, fact->dp_id) == 0 &&
+		        strcmp(sealing->digest, fact->digest) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The staged fact of a version on a point before an offset; dp_id NULL: on any disk. */
+static const struct staged_fact *find_staged(
+        int package, int version, int point, const char *dp_id, int64_t before)
+{
+	for (int64_t offset = 0; offset < before; offset++) {
+		const struct staged_fact *fact = staged_fact(package_partition(package), offset);
+		if (fact->kind == IS_STAGED && fact->package == package && fact->version == version &&
+		        fact->point == point && (!dp_id || strcmp(fact->dp_id, dp_id) == 0))
+			return fact;
+	}
+	return NULL;
+}
+
+void checker_staged(const struct staged_fact *fact, int32_t partition, int64_t offset)
+{
+	const struct version_model *version = &checker.versions[fact->package][fact->version];
+
+	mark(MARK_staged);
+	if (find_staged(fact->package, fact->version, fact->point, NULL, offset))
+		mark(MARK_staged_anew);
+	if (find_staged(fact->package, fact->version, fact->point, fact->dp_id, offset))
+		world_violation("doubled", "staged/%d@%lld says again that %s %s is on this disk of %s",
+		        (int)partition, (long long)offset, package_names[fact->package],
+		        version_names[fact->version], point_names[fact->point]);
+	if (!was_sealed(fact))
+		world_violation("staged", "staged/%d@%lld: %s %s never lay on %s %s", (int)partition,
+		        (long long)offset, package_names[fact->package], version_names[fact->version],
+		        point_names[fact->point], fact->dp_id);
+	if (!version->known ||
+	        strcmp(fact->digest, workload_digest(fact->package, fact->version, version->other)) != 0)
+		world_violation("staged", "staged/%d@%lld has content that no job brought", (int)partition,
+		        (long long)offset);
+}
+
+void checker_released(const struct staged_fact *fact, struct job_fact *job, int32_t partition, int64_t offset)
+{
+	int64_t before = newest_release(fact->package, fact->point);
+	const struct version_model *version = &checker.versions[fact->package][fact->version];
+	const struct staged_fact *staged =
+	        find_staged(fact->package, fact->version, fact->point, fact->dp_id, offset);
+
+	if (!staged || strcmp(staged->id, fact->staged_id) != 0 || strcmp(staged->digest, fact->digest) != 0)
+		world_violation("I1", "the release at staged/%d@%lld has no staged event before it",
+		        (int)partition, (long long)offset);
+	if (before >= 0 && staged_fact(partition, before)->job_offset >= fact->job_offset)
+		world_violation("I4", "the release at staged/%d@%lld is of an older job than the one at %lld",
+		        (int)partition, (long long)offset, (long long)before);
+	if (job->expected != EXPECT_ACCEPTED || !job->sent->update || job->sent->version != fact->version ||
+	        job->sent->package != fact->package)
+		world_violation("release", "staged/%d@%lld releases what no job asked for", (int)partition,
+		        (long long)offset);
+	else if (job->sent->all)
+		mark(MARK_gate_all_released);
+	if (version->created > fact->job_offset)
+		mark(MARK_update_before_create);
+	if (job->early && job->sent && !job->sent->targets)
+		mark(MARK_targets_adopted_late);
+}
+
+void checker_updated(const struct updated_fact *fact)
+{
+	const struct staged_fact *staged = staged_fact(fact->partition, fact->staged_at.offset);
+	const struct staged_fact *release = staged_fact(fact->partition, fact->released_at.offset);
+	bool pointed = false;
+
+	for (size_t i = 0; i < checker.pointing_count; i++)
+		pointed = pointed || (checker.pointings[i].point == fact->point &&
+		                             strcmp(checker.pointings[i].dp_id, fact->dp_id) == 0 &&
+		                             strcmp(checker.pointings[i].release_id, fact->release_id) == 0);
+	if (!pointed)
+		world_violation("updated", "%s on %s was never switched by release %s",
+		        package_names[fact->package], point_names[fact->point], fact->release_id);
+	if (staged->kind != IS_STAGED || strcmp(staged->id, fact->staged_id) != 0 ||
+	        release->kind != IS_RELEASE || strcmp(release->id, fact->release_id) != 0 ||
+	        strcmp(staged->dp_id, fact->dp_id) != 0 || strcmp(staged->digest, fact->digest) != 0)
+		world_violation("updated", "the record of %s on %s cites positions where something else lies",
+		        package_names[fact->package], point_names[fact->point]);
+	for (size_t i = 0; i + 1 < updated_count(); i++) {
+		const struct updated_fact *other = updated_fact(i);
+		if (strcmp(other->id, fact->id) == 0 ||
+		        (strcmp(other->release_id, fact->release_id) == 0 &&
+		                strcmp(other->staged_id, fact->staged_id) == 0 &&
+		                other->point == fact->point))
+			world_violation("doubled", "updated is said twice of release %s", fact->release_id);
+		if (other->point == fact->point && strcmp(other->release_id, fact->release_id) == 0)
+			mark(MARK_updated_anew);
+	}
+}
+
+void checker_pointer_moves(
+        int point, int package, const struct sim_pointer *from, const struct sim_pointer *to, bool zombie)
+{
+	const struct sim_point *here = point_at(point);
+	const struct sim_content *content = &here->contents[package][to->version];
+	struct pointing *pointing = &checker.pointings[checker.pointing_count];
+
+	read_on();
+	const struct staged_fact *release = staged_fact(to->partition, to->fence);
+	if (release->kind != IS_RELEASE || strcmp(release->id, to->release_id) != 0 ||
+	        release->package != package || release->version != to->version || release->point != point)
+		world_violation("I1", "the pointer of %s on %s moves without a committed release",
+		        package_names[package], point_names[point]);
+	if (!find_staged(package, to->version, point, here->dp_id, log_end(LOG_STAGED, to->partition)))
+		world_violation("I1", "the pointer of %s on %s moves to %s, which is not staged there",
+		        package_names[package], point_names[point], version_names[to->version]);
+	if (!content->sealed || strcmp(content->digest, release->digest) != 0)
+		world_violation("I2", "the pointer of %s on %s moves to %s, whose content is not there",
+		        package_names[package], point_names[point], version_names[to->version]);
+	if (from->set && staged_fact(from->partition, from->fence)->job_offset > release->job_offset) {
+		if (zombie && !here->refuses_older)
+			mark(MARK_pointer_went_back_unfenced);
+		else
+			world_violation("I4", "the pointer of %s on %s goes back from %s to %s",
+			        package_names[package], point_names[point], version_names[from->version],
+			        version_names[to->version]);
+	}
+	if (checker.pointing_count + 1 < HISTORY_MAX)
+		checker.pointing_count++;
+	pointing->point = point;
+	pointing->package = package;
+	memcpy(pointing->dp_id, here->dp_id, DP_ID_SIZE);
+	snprintf(pointing->release_id, sizeof(pointing->release_id), "%s", to->release_id);
+}
+
+/* ---- has all come to its end? ---- */
+
+static bool misses(const char *what, int32_t partition, int64_t offset)
+{
+	snprintf(checker.missing, sizeof(checker.missing), "%s/%d@%lld: %s", "record", (int)partition,
+	        (long long)offset, what);
+	return false;
+}
+
+static bool update_is_resolved(const struct job_fact *job)
+{
+	unsigned resolved = 0;
+
+	for (int i = 0; i < POINTS; i++)
+		resolved += job->releases[i] + job->withheld[i];
+	return resolved >= job->target_count;
+}
+
+static bool job_is_settled(const struct job_fact *job, int32_t partition, int64_t offset)
+{
+	switch (job->expected) {
+	case EXPECT_NOTHING:
+		return true;
+	case EXPECT_ACCEPTED:
+		if (!job->accepted)
+			return misses("a good job has no answer", partition, offset);
+		if (!job->ends)
+			return misses("an accepted job has not ended", partition, offset);
+		return update_is_resolved(job) ||
+		       misses("an update is not resolved everywhere", partition, offset);
+	case EXPECT_REJECTED:
+		return job->rejected || misses("is not rejected", partition, offset);
+	case EXPECT_DUPLICATE:
+		return job->duplicates || misses("a duplicate has no answer", partition, offset);
+	case EXPECT_REROUTE:
+		return job->reroutes || misses("is not sent on", partition, offset);
+	case EXPECT_DEAD:
+		return job->dead || misses("is not among the dead letters", partition, offset);
+	}
+	return false;
+}
+
+static bool pointers_are_settled(void)
+{
+	for (int package = 0; package < PACKAGES; package++)
+		for (int point = 0; point < POINTS; point++) {
+			int64_t newest = newest_release(package, point);
+			int32_t partition = package_partition(package);
+			const struct sim_pointer *pointer = &point_at(point)->pointers[package];
+			if (newest < 0)
+				continue;
+			const struct staged_fact *release = staged_fact(partition, newest);
+			if (pointer->set && strcmp(pointer->release_id, release->id) == 0)
+				continue;
+			bool failed = checker.rejects &&
+			              !find_staged(package, release->version, point, point_at(point)->dp_id,
+			                      log_end(LOG_STAGED, partition));
+			if (failed) /* its content came never back to a replaced disk */
+				continue;
+			snprintf(checker.missing, sizeof(checker.missing),
+			        "the pointer of %s on %s does not show its newest release, staged/%d@%lld",
+			        package_names[package], point_names[point], (int)partition,
+			        (long long)newest);
+			return false;
+		}
+	return true;
+}
+
+static bool is_settled(void)
+{
+	for (int32_t partition = 0; partition < PARTITIONS; partition++) {
+		for (int64_t offset = 0; offset < log_end(LOG_JOBS, partition); offset++)
+			if (!job_is_settled(job_fact(partition, offset), partition, offset))
+				return false;
+		if (log_stable_end(LOG_JOBS, partition) < log_end(LOG_JOBS, partition))
+			return misses("jobs has an open transaction", partition, 0);
+		for (int64_t offset = 0; offset < log_end(LOG_STAGED, partition); offset++) {
+			const struct staged_fact *fact = staged_fact(partition, offset);
+			if (fact->kind == IS_FOREIGN && !fact->dead)
+				return misses(
+				        "a foreign staged record is not a dead letter", partition, offset);
+		}
+	}
+	return pointers_are_settled();
+}
+
+bool checker_is_settled(const char **ret_words)
+{
+	uint64_t now = log_transactions();
+
+	if (checker.settled_at != now + 1 || checker.settled_pointings != checker.pointing_count) {
+		read_on();
+		checker.settled = is_settled();
+		checker.settled_at = now + 1;
+		checker.settled_pointings = checker.pointing_count;
+	}
+	if (ret_words)
+		*ret_words = checker.missing;
+	return checker.settled;
+}
+
+/* ---- the whole, at the end ---- */
+
+static void wrong(const struct job_fact *job, int32_t partition, int64_t offset, const char *words)
+{
+	world_violation("job",
+	        "job %s at jobs/%d@%lld: %s (accepted %u, rejected %u, duplicate %u, ended %u as "
+	        "\"%s\", dead %u, sent on %u)",
+	        job->sent ? job->sent->job_id : "?", (int)partition, (long long)offset, words, job->accepted,
+	        job->rejected, job->duplicates, job->ends, outcome_words[job->end], job->dead, job->reroutes);
+}
+
+static enum outcome_word combine(const enum outcome_word outcomes[POINTS])
+{
+	static const enum outcome_word by_weight[] = {
+	        SAID_FAILED, SAID_EXPIRED, SAID_CANCELED, SAID_COMPLETED, SAID_SUPERSEDED};
+
+	for (size_t w = 0; w < sizeof(by_weight) / sizeof(*by_weight); w++)
+		for (int i = 0; i < POINTS; i++)
+			if (outcomes[i] == by_weight[w])
+				return by_weight[w];
+	return OUTCOME_NONE;
+}
+
+static bool later_job_was_released(
+        const struct job_fact *job, int32_t partition, int point, int64_t job_offset, int64_t before)
+{
+	for (int64_t offset = 0; offset < before; offset++) {
+		const struct staged_fact *fact = staged_fact(partition, offset);
+		if (fact->kind == IS_RELEASE && fact->package == job->sent->package && fact->point == point &&
+		        fact->job_offset > job_offset)
+			return true;
+	}
+	return false;
+}
+
+static bool was_updated(const struct job_fact *job, int point)
+{
+	for (size_t i = 0; i < updated_count(); i++)
+		if (updated_fact(i)->point == point &&
+		        strcmp(updated_fact(i)->release_id, job->release_id[point]) == 0)
+			return true;
+	return false;
+}
+
+static void judge_target(const struct job_fact *job, int32_t partition, int64_t offset, int point)
+{
+	enum outcome_word outcome = job->outcomes[point];
+	bool wanted = job->targets & 1u << point;
+	int64_t end = log_end(LOG_STAGED, partition);
+
+	if (job->releases[point] + job->withheld[point] != wanted)
+		wrong(job, partition, offset, "a target is not resolved exactly once");
+	if (!wanted)
+		return;
+	if (job->withheld[point] && outcome != job->reasons[point])
+		wrong(job, partition, offset, "a withheld target has another outcome than its reason");
+	if (job->withheld[point] && outcome == SAID_SUPERSEDED &&
+	        !later_job_was_released(job, partition, point, offset, job->withheld_offset[point]))
+		wrong(job, partition, offset, "withheld as superseded before a later update was released");
+	if (job->releases[point] && outcome == SAID_SUPERSEDED &&
+	        !later_job_was_released(job, partition, point, offset, end))
+		wrong(job, partition, offset, "superseded by nothing");
+	if (outcome == SAID_COMPLETED && (!job->releases[point] || !was_updated(job, point)))
+		wrong(job, partition, offset, "completed on a point without an updated record");
+	if (job->releases[point] && job->sent->all &&
+	        !find_staged(job->sent->package, job->sent->version, point, NULL, job->first_release))
+		wrong(job, partition, offset, "gate all: released before all were staged");
+}
+
+static void judge_update(const struct job_fact *job, int32_t partition, int64_t offset)
+{
+	unsigned targets = 0;
+
+	if (job->early && !job->held && job->end != SAID_EXPIRED)
+		wrong(job, partition, offset, "it waited for its version and was never said to be held");
+	if (!job->target_count && job->end == SAID_EXPIRED && !job->has_outcomes && !job->sent->targets)
+		return; /* its version came too late or never */
+	for (int i = 0; i < POINTS; i++) {
+		targets += job->targets >> i & 1;
+		judge_target(job, partition, offset, i);
+	}
+	if (job->target_count != targets)
+		wrong(job, partition, offset, "its releases tell another number of targets");
+}
+
+static void judge_create(const struct job_fact *job, int32_t partition, int64_t offset)
+{
+	for (int i = 0; i < POINTS; i++) {
+		bool wanted = job->targets & 1u << i;
+		if (wanted != (job->outcomes[i] != OUTCOME_NONE))
+			wrong(job, partition, offset, "its outcomes are not those of its targets");
+		if (job->outcomes[i] == SAID_COMPLETED && !find_staged(job->sent->package, job->sent->version,
+		                                                  i, NULL, log_end(LOG_STAGED, partition)))
+			wrong(job, partition, offset, "completed where nothing is staged");
+		if (job->releases[i] || job->withheld[i])
+			wrong(job, partition, offset, "a create was released");
+	}
+}
+
+static void judge_accepted(const struct job_fact *job, int32_t partition, int64_t offset)
+{
+	if (job->accepted != 1 || job->ends != 1 || job->rejected || job->duplicates || job->dead)
+		wrong(job, partition, offset, "an accepted job is accepted once and ends once");
+	if (checker.far_deadlines && job->end != SAID_COMPLETED && job->end != SAID_SUPERSEDED)
+		wrong(job, partition, offset, "all was healed in time, and it did not complete");
+	if (job->end == SAID_FAILED && !checker.rejects)
+		wrong(job, partition, offset, "it failed for nothing");
+	if (job->end == SAID_EXPIRED && job->ended_ms + SKEW_MS < job->deadline_ms)
+		wrong(job, partition, offset, "it expired before its deadline");
+	if (job->has_outcomes && combine(job->outcomes) != job->end)
+		wrong(job, partition, offset, "it ended otherwise than its outcomes say");
+	if (job->said_targets != (job->early && !job->sent->targets ? 0 : job->targets))
+		wrong(job, partition, offset, "it was accepted for other targets");
+	if (job->sent->update)
+		judge_update(job, partition, offset);
+	else
+		judge_create(job, partition, offset);
+}
+
+static void judge_job(const struct job_fact *job, int32_t partition, int64_t offset)
+{
+	unsigned answers = job->accepted + job->rejected + job->duplicates;
+	bool named = job->sent && job->sent->kind == SENT_POISON_NAMED;
+
+	switch (job->expected) {
+	case EXPECT_ACCEPTED:
+		judge_accepted(job, partition, offset);
+		return;
+	case EXPECT_REJECTED:
+		if (answers != 1 || job->rejected != 1 || job->dead)
+			wrong(job, partition, offset, "it must be rejected once");
+		break;
+	case EXPECT_DUPLICATE:
+		if (answers != 1 || job->duplicates != 1 || job->dead)
+			wrong(job, partition, offset, "it must be answered as a duplicate once");
+		break;
+	case EXPECT_DEAD:
+		if (job->dead != 1 || (named ? answers != 1 || job->rejected != 1 : answers > job->rejected))
+			wrong(job, partition, offset, "it must be a dead letter once");
+		break;
+	case EXPECT_REROUTE:
+		if (job->reroutes != 1 || answers || job->dead)
+			wrong(job, partition, offset, "it must be sent on once");
+		break;
+	case EXPECT_NOTHING:
+		if (answers || job->dead || job->reroutes)
+			wrong(job, partition, offset, "something was said of nothing");
+		break;
+	}
+	if (job->ends)
+		wrong(job, partition, offset, "what was not accepted cannot end");
+}
+
+void checker_judge(void)
+{
+	read_on();
+	for (int32_t partition = 0; partition < PARTITIONS; partition++) {
+		for (int64_t offset = 0; offset < log_end(LOG_JOBS, partition); offset++)
+			judge_job(job_fact(partition, offset), partition, offset);
+		for (int64_t offset = 0; offset < log_end(LOG_STAGED, partition); offset++) {
+			const struct staged_fact *fact = staged_fact(partition, offset);
+			if (fact->dead != (fact->kind == IS_FOREIGN))
+				world_violation("poison", "staged/%d@%lld: %u dead letters", (int)partition,
+				        (long long)offset, fact->dead);
+		}
+	}
+}
