@@ -303,9 +303,16 @@ static int phase_after(enum outcome outcome)
 	return outcome == OUTCOME_ENDED ? SHARD_ENDED : SHARD_CLAIMING;
 }
 
+static void log_running(const struct shard *shard, int64_t since_ms)
+{
+	log_line(LOG_INFO, "shard running", "partition", log_number(shard->partition), "position",
+	        log_number(shard->term->progress.next), "keys", log_number(store_count(shard->term->store)),
+	        "restored_ms", log_number(clock_monotonic_ms() - since_ms), NULL);
+}
+
 static enum outcome serve_term(struct shard *shard, struct error *err)
 {
-	int64_t claim_offset = -1;
+	int64_t claim_offset = -1, began = clock_monotonic_ms();
 
 	*err = (struct error){0};
 	begin_term(shard);
@@ -319,6 +326,7 @@ static enum outcome serve_term(struct shard *shard, struct error *err)
 	if (outcome == OUTCOME_OK) {
 		shard_publish(shard);
 		shard_set_phase(shard, SHARD_RUNNING);
+		log_running(shard, began);
 		outcome = run(shard, err);
 	}
 	shard_set_phase(shard, phase_after(outcome));

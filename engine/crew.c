@@ -1,0 +1,300 @@
+#include "engine/crew.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { END_PATIENCE_MS = 5000 }; /* then calls that wait for Kafka are cut short */
+
+struct member {
+	struct member *next;
+	struct crew *crew;
+	int32_t partition;
+	struct shard *shard;
+	struct kafka *kafka;
+	pthread_t thread;
+	atomic_bool over;
+	bool joined, ending;
+	int64_t end_by_ms;
+	enum outcome outcome;
+	struct error err;
+};
+
+struct crew {
+	const struct worker_spec *spec;
+	struct process *process;
+	struct shard_limits limits;
+	pthread_mutex_t lock; /* members, notices */
+	struct member *members;
+	struct map *notices; /* name → struct buffer */
+};
+
+struct crew *crew_new(
+        const struct worker_spec *spec, struct process *process, const struct shard_limits *limits)
+{
+	struct crew *crew = memory_alloc(sizeof(*crew));
+
+	crew->spec = spec;
+	crew->process = process;
+	crew->limits = *limits;
+	pthread_mutex_init(&crew->lock, NULL);
+	crew->notices = map_new();
+	return crew;
+}
+
+static void notice_free(void *notice)
+{
+	buffer_release(notice);
+	free(notice);
+}
+
+void crew_free(struct crew *crew)
+{
+	if (!crew || crew->members)
+		return;
+	map_free(crew->notices, notice_free);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew);
+}
+
+static void *run(void *context)
+{
+	struct member *member = context;
+
+	member->outcome = shard_run(member->shard, &member->err);
+	atomic_store(&member->over, true);
+	return NULL;
+}
+
+static void give_notice(struct view name, void *notice, void *context)
+{
+	struct member *member = context;
+	char *text = memory_copy(name.data, name.len);
+
+	shard_notice(member->shard, text, buffer_view(notice));
+	free(text);
+}
+
+static struct member *find(struct crew *crew, int32_t partition)
+{
+	for (struct member *member = crew->members; member; member = member->next)
+		if (member->partition == partition && !member->ending)
+			return member;
+	return NULL;
+}
+
+void crew_begin(struct crew *crew, void *shell, int32_t partition)
+{
+	struct member *member = find(crew, partition);
+
+	if (member) {
+		shard_resume(member->shard);
+		return;
+	}
+	member = memory_alloc(sizeof(*member));
+	member->crew = crew;
+	member->partition = partition;
+	member->kafka = kafka_open(crew->process, partition);
+	member->shard = shard_new(crew->spec, shell, partition, member->kafka, &crew->limits);
+	kafka_attach(member->kafka, shard_completions_fd(member->shard), shard_control_fd(member->shard));
+	pthread_mutex_lock(&crew->lock);
+	map_each(crew->notices, give_notice, member);
+	member->next = crew->members;
+	crew->members = member;
+	pthread_mutex_unlock(&crew->lock);
+	if (pthread_create(&member->thread, NULL, run, member) != 0)
+		abort(); /* out of threads */
+}
+
+static void end(struct member *member)
+{
+	struct shard_status status;
+
+	if (member->ending)
+		return;
+	member->ending = true;
+	member->end_by_ms = clock_monotonic_ms() + END_PATIENCE_MS;
+	shard_end(member->shard);
+	shard_read_status(member->shard, &status);
+	if (status.phase != SHARD_RUNNING)
+		kafka_end(member->kafka);
+}
+
+void crew_end(struct crew *crew, int32_t partition)
+{
+	struct member *member = find(crew, partition);
+
+	if (member)
+		end(member);
+}
+
+void crew_end_all(struct crew *crew)
+{
+	for (struct member *member = crew->members; member; member = member->next)
+		end(member);
+}
+
+void crew_hush_all(struct crew *crew)
+{
+	for (struct member *member = crew->members; member; member = member->next)
+		if (!member->ending)
+			shard_hush(member->shard);
+}
+
+static bool is_running(struct member *member)
+{
+	struct shard_status status;
+
+	shard_read_status(member->shard, &status);
+	return status.phase == SHARD_RUNNING;
+}
+
+bool crew_is_hushed(struct crew *crew)
+{
+	for (struct member *member = crew->members; member; member = member->next)
+		if (!member->ending && !atomic_load(&member->over) && is_running(member) &&
+		        !shard_is_hushed(member->shard))
+			return false;
+	return true;
+}
+
+static void note_end(struct member *member, struct error *err, enum status *status)
+{
+	pthread_join(member->thread, NULL);
+	member->joined = member->ending = true;
+	if (member->outcome == OUTCOME_REFUSED) {
+		*err = member->err;
+		log_line(LOG_ERROR, "shard refused", "partition", log_number(member->partition), "code",
+		        err->code, "error", err->message, NULL);
+		*status = error_set(err, STATUS_FATAL, "shard_refused", "partition %d was refused: %s",
+		        (int)member->partition, member->err.message);
+		return;
+	}
+	log_line(LOG_INFO, "shard ended", "partition", log_number(member->partition), NULL);
+}
+
+enum status crew_reap(struct crew *crew, struct error *err)
+{
+	enum status status = STATUS_OK;
+
+	for (struct member **at = &crew->members, *member; (member = *at);) {
+		if (!member->joined && atomic_load(&member->over))
+			note_end(member, err, &status);
+		if (!member->joined && member->ending && clock_monotonic_ms() > member->end_by_ms)
+			kafka_end(member->kafka);
+		if (!member->joined || shard_outstanding(member->shard) > 0) {
+			at = &member->next;
+			continue;
+		}
+		pthread_mutex_lock(&crew->lock);
+		*at = member->next;
+		pthread_mutex_unlock(&crew->lock);
+		shard_free(member->shard);
+		kafka_close(member->kafka);
+		free(member);
+	}
+	return status;
+}
+
+size_t crew_running(struct crew *crew)
+{
+	size_t count = 0;
+
+	for (struct member *member = crew->members; member; member = member->next)
+		count += !member->joined;
+	return count;
+}
+
+size_t crew_outstanding(struct crew *crew)
+{
+	size_t count = 0;
+
+	for (struct member *member = crew->members; member; member = member->next)
+		count += shard_outstanding(member->shard);
+	return count;
+}
+
+void crew_notice(struct crew *crew, const char *name, struct view notice)
+{
+	pthread_mutex_lock(&crew->lock);
+	struct buffer *kept = map_get(crew->notices, view_text(name));
+	if (!kept) {
+		kept = memory_alloc(sizeof(*kept));
+		buffer_init(kept, 1 << 20);
+		map_put(crew->notices, view_text(name), kept);
+	}
+	buffer_clear(kept);
+	buffer_add(kept, notice.data, notice.len);
+	for (struct member *member = crew->members; member; member = member->next)
+		shard_notice(member->shard, name, notice);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_positions(struct crew *crew, int64_t *positions)
+{
+	for (int32_t p = 0; p < process_partitions(crew->process); p++)
+		positions[p] = -1;
+	for (struct member *member = crew->members; member; member = member->next)
+		if (!member->ending)
+			positions[member->partition] = kafka_noted_position(member->kafka);
+}
+
+struct gauge {
+	const char *name, *type, *help;
+	size_t offset;
+};
+
+#define FIELD(name) offsetof(struct shard_status, name)
+static const struct gauge gauges[] = {
+        {"holdpoint_position_offset", "gauge", "Input offset up to which all is applied.", FIELD(position)},
+        {"holdpoint_restored_rows", "gauge", "Rows read at the last restore.", FIELD(restored_rows)},
+        {"holdpoint_states", "gauge", "Keys that have a state.", FIELD(states)},
+        {"holdpoint_effects_under_way", "gauge", "Effects started and not come back.",
+                FIELD(effects_under_way)},
+        {"holdpoint_effects_waiting", "gauge", "Effects wanted that wait for a place in their lane.",
+                FIELD(effects_waiting)},
+        {"holdpoint_records_total", "counter", "Input records applied.", FIELD(records)},
+        {"holdpoint_commits_total", "counter", "Transactions committed.", FIELD(commits)},
+        {"holdpoint_losses_total", "counter", "Times the shard was lost and claimed again.", FIELD(losses)},
+        {"holdpoint_dead_letters_total", "counter", "Records sent to the dead letters.", FIELD(dead_letters)},
+        {"holdpoint_reroutes_total", "counter", "Records sent on to their right partition.", FIELD(reroutes)},
+};
+
+static void add_shard_metrics(struct crew *crew, struct buffer *out)
+{
+	for (size_t g = 0; g < sizeof(gauges) / sizeof(*gauges); g++) {
+		buffer_add_format(out, "# HELP %s %s\n# TYPE %s %s\n", gauges[g].name, gauges[g].help,
+		        gauges[g].name, gauges[g].type);
+		for (struct member *member = crew->members; member; member = member->next) {
+			struct shard_status status;
+			int64_t value; /* all these fields have 64 bits */
+
+			shard_read_status(member->shard, &status);
+			memcpy(&value, (const char *)&status + gauges[g].offset, sizeof(value));
+			if (!member->ending)
+				buffer_add_format(out, "%s{role=\"%s\",partition=\"%d\"} %lld\n",
+				        gauges[g].name, crew->spec->role, (int)member->partition,
+				        (long long)value);
+		}
+	}
+}
+
+void crew_report(struct crew *crew, size_t *ret_count, size_t *ret_ready, struct buffer *out)
+{
+	*ret_count = *ret_ready = 0;
+	pthread_mutex_lock(&crew->lock);
+	for (struct member *member = crew->members; member; member = member->next)
+		if (!member->ending) {
+			++*ret_count;
+			*ret_ready += is_running(member);
+		}
+	if (out)
+		add_shard_metrics(crew, out);
+	pthread_mutex_unlock(&crew->lock);
+}

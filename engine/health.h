@@ -1,0 +1,25 @@
+#ifndef ENGINE_HEALTH_H
+#define ENGINE_HEALTH_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+
+/* What a process tells those who watch it, over HTTP: /livez (it answers at all), /readyz (200 or 503 and
+ * why) and /metrics (Prometheus text, exposition format 0.0.4). The one file that includes microhttpd. Both
+ * callbacks are called from the server's thread. */
+struct health;
+
+struct health_source {
+	bool (*ready)(void *context, struct buffer *why); /* why: words for a reader, also when ready */
+	void (*metrics)(void *context, struct buffer *out);
+	void *context;
+};
+
+/* listen: "HOST:PORT". STATUS_REJECT where that is no address or it is taken. */
+must_check enum status health_open(
+        const char *listen, const struct health_source *source, struct health **ret, struct error *err);
+void health_close(struct health *health); /* NULL is fine */
+
+#endif

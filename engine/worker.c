@@ -1,0 +1,366 @@
+/* The main thread of a worker: options, what the group says → begin or end shards, signals, drain, exit code.
+ */
+#include "engine/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/crew.h"
+#include "engine/health.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	POLL_MS = 50,
+	CONNECT_MS = 5000,   /* one try to find Kafka */
+	HUSH_MS = 5000,      /* most that a rebalance waits for effects under way */
+	DRAIN_MS = 20000,    /* most that an end waits for shards … */
+	EFFECTS_MS = 5000,   /* … and then for their effects */
+	POSITIONS_MS = 5000, /* between two reports for lag tools */
+};
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static const struct option_spec engine_options[] = {
+        {.name = "instance",
+                .argument = "NAME",
+                .help = "be a static member of the group under this name: a restart within 6 s goes on at "
+                        "once"},
+        {.name = "listen", .argument = "HOST:PORT", .help = "serve /livez, /readyz and /metrics there"},
+        {.name = "transactions",
+                .argument = "N",
+                .default_value = "4",
+                .help = "transactions under way at a time, of all shards; what waits gathers into larger "
+                        "ones"},
+        {.name = "batch",
+                .argument = "N",
+                .default_value = "20000",
+                .help = "most records applied in one transaction"},
+        {.name = "pause",
+                .argument = "MS",
+                .default_value = "1",
+                .help = "least time between two transactions of a shard while little is waiting"},
+        {.name = "lane",
+                .argument = "N",
+                .default_value = "64",
+                .help = "most effects under way per shard and place, such as transfers to one distribution "
+                        "point"},
+        {.name = "verbose", .short_name = 'v', .help = "log more"},
+};
+
+struct worker {
+	const struct worker_spec *spec;
+	struct options *options;
+	struct process *process;
+	struct crew *crew;
+	struct health *health;
+	void *shell;
+	int64_t positions_due_ms;
+	int exit_code;
+	bool stopping;
+};
+
+void worker_notice(struct worker *worker, const char *name, struct view notice)
+{
+	crew_notice(worker->crew, name, notice);
+}
+
+void worker_tell(struct worker *worker, struct view key, struct view value)
+{
+	process_tell(worker->process, key, value);
+}
+
+/* ---- signals: blocked in all threads, taken by the main loop */
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void take_signals(struct worker *worker)
+{
+	const struct timespec at_once = {0, 0};
+	sigset_t set;
+
+	block_signals(&set);
+	for (int number; (number = sigtimedwait(&set, NULL, &at_once)) > 0;) {
+		if (number == SIGHUP) {
+			if (worker->shell && worker->spec->reload)
+				worker->spec->reload(worker->shell);
+			continue;
+		}
+		if (worker->stopping)
+			_exit(EXIT_FAILED); /* asked twice: what is under way is as safe as after a kill */
+		log_line(LOG_INFO, "draining", "signal", strsignal(number), NULL);
+		worker->stopping = true;
+	}
+}
+
+static void fail(struct worker *worker, int exit_code, const char *what, const struct error *err)
+{
+	log_line(LOG_ERROR, what, "code", err->code, "error", err->message, NULL);
+	worker->exit_code = exit_code;
+	worker->stopping = true;
+}
+
+/* ---- the group's answers */
+
+static void begin_and_end_shards(struct worker *worker)
+{
+	for (int32_t p = 0; p < process_partitions(worker->process); p++)
+		if (group_is_given(worker->process, p))
+			crew_begin(worker->crew, worker->shell, p);
+		else
+			crew_end(worker->crew, p);
+}
+
+/* A revoke: effects under way end before the next owner may begin, as far as that is quickly done. */
+static void hush(struct worker *worker)
+{
+	int64_t until = clock_monotonic_ms() + HUSH_MS;
+
+	crew_hush_all(worker->crew);
+	while (!crew_is_hushed(worker->crew) && clock_monotonic_ms() < until)
+		usleep(2000);
+}
+
+static void follow_group(struct worker *worker)
+{
+	struct error err;
+
+	switch (group_poll(worker->process, POLL_MS, &err)) {
+	case GROUP_NOTHING:
+		break;
+	case GROUP_REVOKED:
+		hush(worker);
+		group_answer(worker->process);
+		break;
+	case GROUP_ASSIGNED:
+		group_answer(worker->process);
+		begin_and_end_shards(worker);
+		break;
+	case GROUP_FAILED:
+		fail(worker, EXIT_FAILED, "left out of the group", &err);
+		break;
+	}
+}
+
+static void report_positions(struct worker *worker, bool last)
+{
+	int64_t *positions;
+
+	if (!last && clock_monotonic_ms() < worker->positions_due_ms)
+		return;
+	worker->positions_due_ms = clock_monotonic_ms() + POSITIONS_MS;
+	positions = memory_alloc((size_t)process_partitions(worker->process) * sizeof(*positions));
+	crew_positions(worker->crew, positions);
+	group_send_positions(worker->process, positions, last);
+	free(positions);
+}
+
+static void run(struct worker *worker)
+{
+	struct error err;
+
+	while (!worker->stopping) {
+		follow_group(worker);
+		if (crew_reap(worker->crew, &err) != STATUS_OK)
+			fail(worker, EXIT_FAILED, "leaving, so that another worker may try", &err);
+		report_positions(worker, false);
+		take_signals(worker);
+	}
+}
+
+/* ---- the end */
+
+static void drain(struct worker *worker)
+{
+	int64_t until = clock_monotonic_ms() + DRAIN_MS;
+	struct error err;
+
+	report_positions(worker, true);
+	crew_end_all(worker->crew);
+	while (crew_running(worker->crew) > 0 && clock_monotonic_ms() < until) {
+		if (crew_reap(worker->crew, &err) != STATUS_OK)
+			worker->exit_code = EXIT_FAILED;
+		take_signals(worker);
+		usleep(2000);
+	}
+	if (crew_running(worker->crew) > 0)
+		log_line(LOG_WARN,
+		        "shards did not end in time; what they had under way is done by the next owner",
+		        NULL);
+	group_leave(worker->process);
+	until = clock_monotonic_ms() + EFFECTS_MS;
+	while (crew_outstanding(worker->crew) > 0 && clock_monotonic_ms() < until)
+		usleep(2000);
+}
+
+/* ---- the beginning */
+
+static bool is_ready(void *context, struct buffer *why)
+{
+	struct worker *worker = context;
+	size_t count, ready;
+
+	crew_report(worker->crew, &count, &ready, NULL);
+	bool joined = group_has_joined(worker->process);
+	buffer_add_format(why, "%s the group; %zu of %zu shards run", joined ? "in" : "not in", ready, count);
+	return joined && ready == count;
+}
+
+static void add_metrics(void *context, struct buffer *out)
+{
+	struct worker *worker = context;
+	size_t count, ready;
+
+	crew_report(worker->crew, &count, &ready, out);
+	buffer_add_format(out,
+	        "# HELP holdpoint_shards Shards given to this worker.\n# TYPE holdpoint_shards "
+	        "gauge\nholdpoint_shards %zu\n"
+	        "# HELP holdpoint_shards_running Shards that are restored and run.\n# TYPE "
+	        "holdpoint_shards_running gauge\n"
+	        "holdpoint_shards_running %zu\n",
+	        count, ready);
+	if (worker->spec->metrics)
+		worker->spec->metrics(worker->shell, out);
+}
+
+static enum status read_limits(const struct options *options, struct shard_limits *ret_shards,
+        struct process_limits *ret_process, struct error *err)
+{
+	int64_t batch, pause, lane, transactions;
+
+	if (options_number(options, "batch", 1, 1000000, &batch, err) != STATUS_OK ||
+	        options_number(options, "pause", 0, 10000, &pause, err) != STATUS_OK ||
+	        options_number(options, "lane", 1, 100000, &lane, err) != STATUS_OK ||
+	        options_number(options, "transactions", 1, 1000, &transactions, err) != STATUS_OK)
+		return err->status;
+	*ret_shards = (struct shard_limits){
+	        .batch_records = (size_t)batch, .lane_limit = (uint32_t)lane, .pause_ms = pause};
+	*ret_process = (struct process_limits){.transactions = (int)transactions};
+	return STATUS_OK;
+}
+
+/* Tries until a broker answers: a worker may be started before its Kafka. */
+static bool reach_kafka(struct worker *worker, const struct process_limits *limits)
+{
+	const char *instance = options_text(worker->options, "instance");
+
+	while (!worker->stopping) {
+		struct error err;
+		enum status status = process_open(
+		        worker->options, worker->spec, instance, limits, CONNECT_MS, &worker->process, &err);
+
+		if (status == STATUS_OK)
+			return true;
+		if (status == STATUS_RETRY)
+			log_line(LOG_WARN, "Kafka is not reachable yet", "code", err.code, "error",
+			        err.message, NULL);
+		else
+			fail(worker, status == STATUS_REJECT ? EXIT_USAGE : EXIT_FAILED, "cannot start",
+			        &err);
+		for (int i = 0; i < 20 && !worker->stopping; i++) {
+			usleep(POLL_MS * 1000);
+			take_signals(worker);
+		}
+	}
+	return false;
+}
+
+static enum status open_inside(struct worker *worker, const struct shard_limits *limits, struct error *err)
+{
+	const char *listen = options_text(worker->options, "listen");
+	const struct health_source source = {is_ready, add_metrics, worker};
+	enum status status;
+
+	worker->crew = crew_new(worker->spec, worker->process, limits);
+	status = worker->spec->open(worker, worker->options, &worker->shell, err);
+	if (status == STATUS_OK && listen)
+		status = health_open(listen, &source, &worker->health, err);
+	if (status == STATUS_OK)
+		status = group_join(worker->process, err);
+	return status;
+}
+
+static void work(struct worker *worker)
+{
+	struct shard_limits shards;
+	struct process_limits process;
+	struct error err;
+
+	if (read_limits(worker->options, &shards, &process, &err) != STATUS_OK) {
+		fail(worker, EXIT_USAGE, "cannot start", &err);
+		return;
+	}
+	if (!reach_kafka(worker, &process))
+		return;
+	if (open_inside(worker, &shards, &err) != STATUS_OK)
+		fail(worker, err.status == STATUS_REJECT ? EXIT_USAGE : EXIT_FAILED, "cannot start", &err);
+	else
+		log_line(LOG_INFO, "started", "version", HOLDPOINT_VERSION, "partitions",
+		        log_number(process_partitions(worker->process)), NULL);
+	run(worker);
+	drain(worker);
+	health_close(worker->health);
+	if (worker->shell)
+		worker->spec->close(worker->shell);
+	if (crew_reap(worker->crew, &err) != STATUS_OK)
+		worker->exit_code = EXIT_FAILED;
+	crew_free(worker->crew);
+	process_close(worker->process);
+}
+
+static struct option_spec *all_options(const struct worker_spec *spec)
+{
+	const size_t engine_count = sizeof(engine_options) / sizeof(*engine_options);
+	size_t own = 0;
+
+	while (spec->options && spec->options[own].name)
+		own++;
+	struct option_spec *all = memory_alloc((own + engine_count + 1) * sizeof(*all));
+	if (own)
+		memcpy(all, spec->options, own * sizeof(*all));
+	memcpy(all + own, engine_options, sizeof(engine_options));
+	return all;
+}
+
+int worker_main(const struct worker_spec *spec, int argc, char **argv)
+{
+	struct worker worker = {.spec = spec};
+	struct option_spec *options = all_options(spec);
+	char *name = memory_format("holdpoint-%s", spec->role);
+	const struct command_spec command = {.name = name,
+	        .usage = "[OPTION]…",
+	        .summary = spec->summary,
+	        .options = options,
+	        .kafka = true};
+	struct error err;
+	bool printed;
+	sigset_t set;
+
+	block_signals(&set);
+	log_set_role(spec->role);
+	if (options_parse(&command, argc, argv, &worker.options, &printed, &err) != STATUS_OK) {
+		fprintf(stderr, "%s: %s\nTry '%s --help'.\n", name, err.message, name);
+		worker.exit_code = EXIT_USAGE;
+	} else if (!printed) {
+		if (options_switch(worker.options, "verbose"))
+			log_set_level(LOG_DEBUG);
+		work(&worker);
+		log_line(LOG_INFO, "ended", "exit", log_number(worker.exit_code), NULL);
+		options_free(worker.options);
+	}
+	free(options);
+	free(name);
+	return worker.exit_code;
+}
