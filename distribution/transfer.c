@@ -285,6 +285,8 @@ static void got_base(void *context, struct manifest *manifest, const struct erro
 	(void)err;
 	staging->work = NULL;
 	staging->base = manifest;
+	free(staging->base_content);
+	staging->base_content = NULL;
 	if (manifest) {
 		staging->base_content = layout_content(staging->package, staging->base_version);
 		staging->base_by_digest = map_new();

@@ -1,0 +1,227 @@
+/* Where content comes from, seen through transfers. */
+#include "base/memory.h"
+#include "file_bench.h"
+#include "room_bench.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct room_bench *bench;
+static struct server *origin; /* an HTTP source, that can misbehave */
+static const char *paris, *oslo;
+
+static void setup(void)
+{
+	bench = room_bench_new();
+	paris = room_file_point(bench, "paris");
+	oslo = room_file_point(bench, "oslo");
+}
+
+static void start_origin(void)
+{
+	origin = bad_dp_start(NULL);
+	room_source(bench, origin->url);
+	rmdir(origin->folder);
+	cr_assert_eq(symlink(bench->sources, origin->folder), 0);
+}
+
+static void teardown(void)
+{
+	room_bench_close(bench);
+	server_stop(origin);
+}
+
+TestSuite(file_source, .init = setup, .fini = teardown);
+TestSuite(http_source, .init = setup, .fini = teardown);
+
+static void expect_refused(struct manifest *manifest, enum status status, const char *code)
+{
+	struct outcome outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+
+	room_expect(&outcome, status, code);
+	room_expect_unsealed(paris, "PKG", "1.0");
+}
+
+Test(file_source, that_is_missing_is_named)
+{
+	struct manifest *manifest = room_manifest(bench, "a", "text", "b", "text b", NULL);
+	char *path = room_path(bench->sources, "b");
+
+	room_open(bench);
+	unlink(path);
+	expect_refused(manifest, STATUS_REJECT, "source_missing");
+	free(path);
+	manifest_unref(manifest);
+}
+
+Test(file_source, with_other_content_is_refused)
+{
+	struct manifest *manifest = room_manifest(bench, "a", "text", NULL);
+	char *path = room_path(bench->sources, "a");
+
+	room_open(bench);
+	scratch_write(path, "tixt");
+	expect_refused(manifest, STATUS_REJECT, "source_digest");
+	scratch_write(path, "a longer text");
+	expect_refused(manifest, STATUS_REJECT, "source_size");
+	scratch_write(path, "text"); /* what was seen of it before does not count against it */
+	struct outcome outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	free(path);
+	manifest_unref(manifest);
+}
+
+/* It was verified, is remembered, and has been changed in place since. */
+Test(file_source, that_changed_after_it_was_verified_is_noticed)
+{
+	struct manifest *manifest = room_manifest(bench, "a", "text", NULL);
+	char *path = room_path(bench->sources, "a");
+
+	room_open(bench);
+	struct outcome outcome = room_stage(bench, "oslo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	scratch_write(path, "tixt");
+	expect_refused(manifest, STATUS_REJECT, "source_digest");
+	free(path);
+	manifest_unref(manifest);
+}
+
+Test(file_source, outside_every_prefix_is_forbidden_with_advice)
+{
+	struct manifest *manifest = room_manifest_at(bench, "file:///etc/", "hostname", "text", NULL);
+
+	room_open(bench);
+	struct outcome outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_REJECT, "source_forbidden");
+	cr_assert(strstr(outcome.err.message, "prefix"), "%s", outcome.err.message);
+	manifest_unref(manifest);
+}
+
+Test(file_source, is_read_through_no_symbolic_link)
+{
+	struct manifest *manifest = room_manifest(bench, "folder/a", "text", NULL);
+	char *folder = room_path(bench->sources, "folder"), *aside = room_path(bench->home, "aside");
+
+	room_open(bench);
+	cr_assert(rename(folder, aside) == 0 && symlink(aside, folder) == 0);
+	expect_refused(manifest, STATUS_REJECT, "source_forbidden");
+	free(folder);
+	free(aside);
+	manifest_unref(manifest);
+}
+
+/* ---- over HTTP */
+
+Test(http_source, is_read_once_for_all)
+{
+	struct outcome outcomes[6];
+
+	start_origin();
+	room_open(bench);
+	struct manifest *manifest =
+	        room_manifest_at(bench, origin->url, "large", NULL, "small", "text", NULL);
+	for (int i = 0; i < 6; i++) {
+		const char *versions[] = {"1", "2", "3"};
+		room_submit(bench,
+		        room_spec(bench, i % 2 ? "paris" : "oslo", "PKG", versions[i / 2], manifest),
+		        &outcomes[i]);
+	}
+	for (int i = 0; i < 6; i++) {
+		room_await(&outcomes[i], "one of six");
+		room_expect(&outcomes[i], STATUS_OK, NULL);
+	}
+	room_expect_staged(paris, "PKG", "1", manifest);
+	room_expect_staged(oslo, "PKG", "3", manifest);
+	char *log = bad_dp_log(origin), *large = strstr(log, "GET /large 200"),
+	     *small = strstr(log, "GET /small 200");
+	cr_assert(large && small);
+	cr_assert_null(strstr(large + 5, "/large"), "%s", log);
+	cr_assert_null(strstr(small + 5, "/small"), "%s", log);
+	free(log);
+	manifest_unref(manifest);
+}
+
+Test(http_source, that_breaks_goes_on_where_it_broke)
+{
+	start_origin();
+	room_open(bench);
+	struct manifest *manifest = room_manifest_at(bench, origin->url, "large", NULL, NULL);
+	bad_dp_fault(origin, "{\"fault\":\"break\",\"times\":3}");
+	struct outcome outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(paris, "PKG", "1.0", manifest);
+	char *log = bad_dp_log(origin);
+	cr_assert_str_eq(log, "GET /large 200\nGET /large 206\nGET /large 206\nGET /large 206\n");
+	free(log);
+	manifest_unref(manifest);
+}
+
+Test(http_source, that_changes_between_two_halves_is_read_anew)
+{
+	start_origin();
+	room_open(bench);
+	struct manifest *manifest = room_manifest_at(bench, origin->url, "a", "right text", NULL);
+	char *path = room_path(bench->sources, "a");
+	scratch_write(path, "wrong text");
+	bad_dp_fault(origin, "{\"fault\":\"break\",\"times\":1}");
+	bad_dp_fault(origin, "{\"fault\":\"drip\",\"times\":1}");
+	struct outcome outcome;
+	room_submit(bench, room_spec(bench, "paris", "PKG", "1.0", manifest), &outcome);
+	room_await(&outcome, "the first try");
+	room_expect(&outcome, STATUS_REJECT, "source_digest");
+	scratch_write(path, "right text");
+	outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	free(path);
+	manifest_unref(manifest);
+}
+
+Test(http_source, is_judged_by_its_answer)
+{
+	start_origin();
+	room_open(bench);
+	struct manifest *manifest = room_manifest_at(bench, origin->url, "a", "text", NULL);
+	bad_dp_fault(origin, "{\"fault\":\"404\",\"times\":1}");
+	expect_refused(manifest, STATUS_REJECT, "source_missing");
+	bad_dp_fault(origin, "{\"fault\":\"403\",\"times\":1}");
+	expect_refused(manifest, STATUS_REJECT, "source_forbidden");
+	bad_dp_fault(origin, "{\"fault\":\"302\",\"location\":\"file:///etc/passwd\",\"times\":1}");
+	expect_refused(manifest, STATUS_REJECT, "source_forbidden");
+	bad_dp_fault(origin, "{\"fault\":\"flip\",\"times\":1}");
+	expect_refused(manifest, STATUS_REJECT, "source_digest");
+	bad_dp_fault(origin, "{\"fault\":\"truncate\",\"times\":1}");
+	expect_refused(manifest, STATUS_REJECT, "source_size");
+	bad_dp_fault(origin, "{\"fault\":\"500\",\"times\":2}");
+	struct outcome outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	manifest_unref(manifest);
+}
+
+Test(http_source, a_manifest_may_come_from_there_with_its_files_beside_it)
+{
+	struct buffer text;
+	struct outcome outcome;
+
+	start_origin();
+	room_open(bench);
+	struct manifest *manifest = room_manifest_at(bench, origin->url, "sub/a b", "text", NULL);
+	buffer_init(&text, 1 << 20);
+	manifest_write_canonical(manifest, &text);
+	char *path = room_path(bench->sources, "manifest.json"),
+	     *url = memory_format("%smanifest.json", origin->url);
+	scratch_write(path, text.data);
+	struct transfer_spec spec = room_spec(bench, "paris", "PKG", "1.0", manifest);
+	spec.manifest = NULL;
+	spec.manifest_url = url;
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "the transfer");
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(paris, "PKG", "1.0", manifest);
+	buffer_release(&text);
+	free(path);
+	free(url);
+	manifest_unref(manifest);
+}
