@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -183,6 +184,24 @@ Test(file_driver, a_planted_link_is_refused_and_not_followed)
 	scratch_remove(outside);
 	free(secret);
 	free(outside);
+}
+
+Test(file_driver, a_link_that_stays_below_the_base_is_not_followed_either)
+{
+	struct operation read = {.kind = OPERATION_READ, .path = "pkg/content/file"};
+	struct operation write = {
+	        .kind = OPERATION_WRITE, .path = "pkg/content/file", .data = view_text("x")};
+	struct operation read_link = {.kind = OPERATION_READ, .path = "pkg/current.json"};
+
+	scratch_write(at("other/file"), "of another package");
+	cr_assert_eq(mkdir(at("pkg"), 0755), 0);
+	cr_assert_eq(symlink("../other", at("pkg/content")), 0);
+	cr_assert_eq(symlink("../other/file", at("pkg/current.json")), 0);
+	expect_error(&read, STATUS_RETRY, "dp_refused");
+	expect_error(&write, STATUS_RETRY, "dp_refused");
+	expect_error(&read_link, STATUS_RETRY, "dp_refused");
+	expect_put("pkg/content/new", STATUS_RETRY, "dp_refused", bench_bytes(3));
+	expect_file(at("other/file"), "of another package");
 }
 
 Test(file_driver, remove_takes_a_planted_link_and_not_what_it_shows)
@@ -440,7 +459,7 @@ Test(file_driver_point, a_folder_in_the_links_place_is_an_error_and_not_lost)
 	expect_file(at("pkg/current/precious"), "precious");
 }
 
-/* A twin that was stopped while it held the lock; ends with its parent's kill. */
+/* A twin that was stopped while it holds the lock; killed by the test, or with it. */
 static pid_t stopped_twin(const char *lock_path)
 {
 	int ready[2];
@@ -449,6 +468,7 @@ static pid_t stopped_twin(const char *lock_path)
 	cr_assert_eq(pipe(ready), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 		int fd = open(lock_path, O_RDWR | O_CREAT, 0644);
 		static const char name[] = "pid 4242@elsewhere since 2026-01-01T00:00:00.000Z";
