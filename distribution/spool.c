@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -380,6 +381,7 @@ void spool_cancel(struct spool_fetch *fetch)
 enum status spool_open(const struct spool_options *options, struct pump *pump, struct agenda *agenda,
         struct spool **ret, struct error *err)
 {
+	mkdir(options->dir, 0700); /* its parent is the operator's to make; what fails here fails below with words */
 	int fd = open_nameless(options->dir);
 
 	if (fd < 0)
