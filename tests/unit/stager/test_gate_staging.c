@@ -171,6 +171,35 @@ Test(gate_staging, is_armed_again_by_a_repeated_create)
 	                "paris:completed,tokyo:completed; completed c2 paris:completed,tokyo:completed"});
 }
 
+static void take_cause(const struct gate_fact *fact, void *context)
+{
+	if (fact->kind == FACT_STAGED)
+		snprintf(context, 100, "%s at %d/%lld", fact->staged.job_id,
+		        (int)fact->staged.job_position.partition,
+		        (long long)fact->staged.job_position.offset);
+}
+
+Test(gate_staging, names_the_job_that_armed_it_last)
+{
+	struct gate_world world;
+	char cause[100] = "";
+
+	gate_world_init(&world);
+	world.watch = take_cause;
+	world.watch_context = cause;
+	gate_world_step(&world, "create c1 1.0 paris,tokyo");
+	gate_world_step(&world, "create c2 1.0 paris,rome");
+	gate_world_step(&world, "staged 1.0 paris");
+	cr_assert_str_eq(cause, "c1 at 3/1");
+	gate_world_step(&world, "staged 1.0 rome");
+	cr_assert_str_eq(cause, "c2 at 3/2");
+	gate_world_step(&world, "fails 1.0 tokyo final manifest_lost");
+	gate_world_step(&world, "create c3 1.0 tokyo");
+	gate_world_step(&world, "staged 1.0 tokyo");
+	cr_assert_str_eq(cause, "c3 at 3/3");
+	gate_world_release(&world);
+}
+
 Test(gate_staging, stages_lost_content_again_and_gives_it_another_id)
 {
 	struct gate_world world;
@@ -188,6 +217,7 @@ Test(gate_staging, stages_lost_content_again_and_gives_it_another_id)
 	cr_assert_str_eq(
 	        gate_world_step(&world, "staged 1.0 paris id2"), "staged 1.0 paris; dp 1.0 paris staged");
 	cr_assert_str_neq(staging(&world)->staged_id, first);
+	cr_assert_eq(staging(&world)->restages, 1);
 	cr_assert_str_eq(staging(&world)->dp_id, "id2");
 	cr_assert_str_eq(gate_point_find(world.state, "paris")->dp_id, "id2");
 	gate_world_release(&world);
