@@ -29,10 +29,11 @@
  * can.point_lasts is true on local file systems. On network file systems a lock can be lost while its holder
  * is stopped, so there a stalled twin's late switch is made unlikely but not impossible.
  *
- * Error codes, RETRY: "dp_unreachable" (no base, I/O says gone), "dp_not_initialised", "dp_full" (space,
- * inodes, quota), "dp_refused" (permission, read-only, a symbolic link or mount in the way), "locked",
- * "dp_timeout", "canceled", "dp_error"; REJECT: "source_size" (PUT: fd does not have size bytes), "dp_error"
- * (too large to READ). */
+ * Error codes, RETRY: "dp_unreachable" (no base, or the system says that it is gone), "dp_not_initialised",
+ * "dp_full" (space, inodes, quota), "dp_refused" (permission, read-only, a symbolic link, a mount or
+ * something else in the way), "locked", "dp_timeout", "canceled", "dp_error"; REJECT: "source_size" (PUT: fd
+ * ends before size bytes), "source_unreachable" (PUT: fd cannot be read), "dp_error" (too large to READ, or a
+ * name or size that the file system does not take). */
 must_check enum status file_driver_open(const struct catalogue_point *point, struct pool *pool,
         int64_t stall_timeout_ms, struct driver **ret, struct error *err);
 
