@@ -157,7 +157,9 @@ static enum outcome start_early(struct shard *shard, struct error *err)
 		if (outcome != OUTCOME_OK)
 			return outcome;
 	}
-	while (effects_table_under_way(effects) > before && (now = clock_monotonic_ms()) < until) {
+	/* what was delivered and not taken has no room in this batch */
+	while (!shard->delivered && effects_table_under_way(effects) > before &&
+	        (now = clock_monotonic_ms()) < until) {
 		if (kafka_wait(shard->kafka, until - now, true) & WAIT_CONTROL)
 			break;
 		batch_take_completions(shard);

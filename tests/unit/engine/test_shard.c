@@ -230,6 +230,20 @@ Test(shard_effects, an_early_one_that_lingers_too_long_holds_nothing_up, .fini =
 	cr_assert_eq(world_outputs("done t well"), 1);
 }
 
+Test(shard_effects, an_early_one_is_not_waited_for_by_a_full_batch, .fini = fini)
+{
+	world.limits.batch_records = 1;
+	world_open(NULL);
+	world.toy.deliver_at_once = true;
+	fake_row(world.kafka, row_key(1, "w/t"), "t lane 0 -1");
+	fake_row(world.kafka, row_key(2, "w/u"), "u lane 0 -1");
+	send(0, "early v lane");
+	world_run();
+	cr_assert_eq(world_outputs("done t at once"), 1);
+	cr_assert_eq(world_outputs("done u at once"), 1);
+	cr_assert_eq(world_outputs("done v at once"), 1);
+}
+
 Test(shard_effects, an_old_proof_of_ownership_is_renewed_before_any_start, .fini = fini)
 {
 	world_open(NULL);
