@@ -65,11 +65,11 @@ static void add_bytes(const struct watch_point *point, bool bar, struct buffer *
 	buffer_add_format(line, " %s %s of %s", bar ? drawn : strchr(drawn, ']') + 2, done, total);
 }
 
-static void point_line(
-        const struct screen *screen, const struct watch_point *point, bool bar, struct buffer *line)
+static void point_line(const struct screen *screen, const struct watch *watch,
+        const struct watch_point *point, bool bar, struct buffer *line)
 {
 	char at[TIMESTAMP_SIZE];
-	bool moving = point->bytes_total > 0;
+	bool moving = point->bytes_total > 0 && !watch->final;
 
 	buffer_add_format(line, bar ? "  %-16s " : "%s ", point->name);
 	add_state(screen, moving ? "staging" : point->state[0] ? point->state : "pending", line);
@@ -115,7 +115,7 @@ static void draw(struct screen *screen, const struct watch *watch)
 	put_line(screen, &line);
 	for (size_t i = 0; i < shown; i++) {
 		buffer_clear(&line);
-		point_line(screen, &watch->points[i], true, &line);
+		point_line(screen, watch, &watch->points[i], true, &line);
 		put_line(screen, &line);
 	}
 	if (shown < watch->point_count) {
@@ -144,7 +144,7 @@ static void tell(struct screen *screen, const struct watch *watch, enum watch_ne
 		buffer_add_format(&line, "%s was sent before, as jobs/%d@%lld: following that", watch->job_id,
 		        (int)watch->position.partition, (long long)watch->position.offset);
 	else if (point)
-		point_line(screen, point, false, &line);
+		point_line(screen, watch, point, false, &line);
 	else
 		job_line(screen, watch, &line);
 	put_line(screen, &line);

@@ -76,6 +76,8 @@ static enum watch_news apply_job(struct watch *watch, const struct status_event 
 	watch->staged = event->staged;
 	watch->targets = event->targets;
 	watch->final = event->final;
+	if (strcmp(watch->state, "accepted") == 0)
+		watch->point_count = 0; /* what was heard before is of an earlier job */
 	return WATCH_JOB;
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "distribution/catalogue.h"
+#include "engine/envelope.h"
 #include "schemas/topics.h"
 #include "updater/attempt.h"
 #include "updater/switch_codec.h"
@@ -20,6 +21,7 @@ struct updater {
 	struct distribution *distribution;
 	char *catalogue_file;
 	struct switch_rules rules;
+	bool cloudevents;
 	/* For /metrics; counted when said, so a transaction that is lost and done again counts twice. */
 	atomic_ulong updated, retries, jobs_ended, releases_refused;
 };
@@ -73,6 +75,36 @@ static void count(struct updater *updater, const struct switch_fact *fact)
 		atomic_fetch_add(&updater->releases_refused, 1);
 }
 
+/* As a CloudEvent where that was asked for. */
+static void scribe_record(const struct scribe *scribe, const struct switch_fact *fact)
+{
+	int output = fact->kind == FACT_UPDATED ? UPDATER_UPDATED : UPDATER_STATUS;
+	struct view value = buffer_view(&scribe->value), traceparent = view_text(fact->traceparent);
+	struct envelope envelope = {.source = view_text("/holdpoint/updater")};
+
+	if (!scribe->updater->cloudevents) {
+		outbox_record_traced(scribe->outbox, output, value, traceparent);
+		return;
+	}
+	if (fact->kind == FACT_UPDATED) {
+		envelope.type = view_text("holdpoint.updated.v1");
+		envelope.id = view_text(fact->updated->id);
+		envelope.subject = view_text(fact->updated->package_id);
+		envelope.time_ms = fact->updated->time_ms;
+	} else if (fact->kind == FACT_JOB_STATUS) {
+		envelope.type = view_text("holdpoint.job.v1");
+		envelope.id = view_text(fact->job_status->id);
+		envelope.subject = view_text(fact->job_status->package_id);
+		envelope.time_ms = fact->job_status->time_ms;
+	} else {
+		envelope.type = view_text("holdpoint.distribution_point.v1");
+		envelope.id = view_text(fact->point_status->id);
+		envelope.subject = view_text(fact->point_status->package_id);
+		envelope.time_ms = fact->point_status->time_ms;
+	}
+	envelope_record(scribe->outbox, output, value, traceparent, &envelope);
+}
+
 static void scribe_say(struct switch_out *out, const struct switch_fact *fact)
 {
 	struct scribe *scribe = (struct scribe *)out;
@@ -95,8 +127,7 @@ static void scribe_say(struct switch_out *out, const struct switch_fact *fact)
 	}
 	switch_record_write(fact, &scribe->value);
 	assert(!scribe->value.full);
-	outbox_record_traced(scribe->outbox, fact->kind == FACT_UPDATED ? UPDATER_UPDATED : UPDATER_STATUS,
-	        buffer_view(&scribe->value), view_text(fact->traceparent));
+	scribe_record(scribe, fact);
 }
 
 static void apply_event(struct updater *updater, struct switch_state *state, const struct switch_event *event,
@@ -239,6 +270,7 @@ static enum status updater_open(
 
 	updater->worker = worker;
 	updater->catalogue_file = memory_text(options_text(options, "distribution-points"));
+	updater->cloudevents = options_switch(options, "cloudevents");
 	if (read_rules(options, &updater->rules, err) != STATUS_OK ||
 	        catalogue_load(updater->catalogue_file, &catalogue, err) != STATUS_OK) {
 		updater_close(updater);
@@ -301,6 +333,8 @@ static const struct option_spec updater_options[] = {
                 .default_value = "60",
                 .help = "how long after its deadline an update waits for a distribution point whose pointer "
                         "cannot be read, before it counts as expired there"},
+        {.name = "cloudevents",
+                .help = "write CloudEvents headers with each record; they halve the throughput"},
         {.name = NULL},
 };
 
