@@ -398,10 +398,22 @@ Test(switch_answer, of_a_former_owner_is_unknown_so_it_is_looked_at_again)
 	        "wake 1000\n");
 }
 
+Test(switch_answer, about_an_older_release_of_the_same_version_decides_nothing_of_the_newer)
+{
+	check("staged 1.0 paris A\n"
+	      "release 1.0 paris A u1 5 1 1000000\n"
+	      "start paris\n"
+	      "release 1.0 paris A u2 6 1 1000000\n"
+	      "finish newer\n"
+	      "tasks",
+	        "u1 superseded paris=superseded\n"
+	        "tasks: switch paris 1.0 on A;\n");
+}
+
 Test(switch_answer, to_an_attempt_that_is_not_wanted_changes_nothing)
 {
 	check("staged 1.0 paris A\nrelease 1.0 paris A u1 5 1 1000000\n"
-	      "start paris\nfinish wanted\nfinish wanted\nfinish newer\nwake",
+	      "start paris\nfinish wanted\nfinish wanted\nfinish newer\nfinish unknown dp_full\nwake",
 	        "updated paris 1.0 on A was - by u1\nparis 1.0 updated attempt 1\nu1 completed "
 	        "paris=completed\n"
 	        "wake never\n");
