@@ -4,6 +4,7 @@
 #include "distribution/agenda.h"
 #include "distribution/catalogue.h"
 #include "distribution/driver.h"
+#include "distribution/pool.h"
 #include "distribution/pump.h"
 
 /* A distribution point behind HTTP: any server that takes PUT, GET, HEAD and DELETE; MKCOL, COPY and MOVE
@@ -23,6 +24,6 @@
  *
  * The point must live as long as the driver. */
 must_check enum status http_driver_open(const struct catalogue_point *point, struct pump *pump,
-        struct agenda *agenda, struct driver **ret, struct error *err);
+        struct pool *pool, struct agenda *agenda, struct driver **ret, struct error *err);
 
 #endif

@@ -15,7 +15,7 @@ static enum status open_driver(
 {
 	if (url_is_file(point->url))
 		return file_driver_open(point, room->pool, room->options.stall_timeout_ms, ret, err);
-	return http_driver_open(point, room->pump, room->agenda, ret, err);
+	return http_driver_open(point, room->pump, room->pool, room->agenda, ret, err);
 }
 
 static struct site *open_site(struct room *room, const struct catalogue_point *point)

@@ -15,6 +15,7 @@
 struct http_bench {
 	struct driver_bench bench; /* first */
 	struct pump *pump;
+	struct pool *pool;
 	struct agenda *agenda;
 	struct server *server;
 	struct catalogue_point point;
@@ -24,7 +25,10 @@ static void step(struct driver_bench *driver_bench, int timeout_ms)
 {
 	struct http_bench *bench = (struct http_bench *)driver_bench;
 
-	pump_turn(bench->pump, NULL, 0, agenda_wait_ms(bench->agenda, clock_monotonic_ms(), timeout_ms));
+	const int fd = pool_fd(bench->pool);
+
+	pump_turn(bench->pump, &fd, 1, agenda_wait_ms(bench->agenda, clock_monotonic_ms(), timeout_ms));
+	pool_step(bench->pool);
 	agenda_run(bench->agenda, clock_monotonic_ms());
 }
 
@@ -36,10 +40,12 @@ static struct driver_bench *open_bench(struct server *server, uint64_t bytes_per
 	bench->bench.step = step;
 	bench->server = server;
 	bench->pump = pump_new(&(struct pump_options){.connect_timeout_ms = 2000, .stall_timeout_ms = 1000});
+	bench->pool = pool_new(0);
 	bench->agenda = agenda_new();
 	bench->point = (struct catalogue_point){
 	        .name = "tokyo", .url = server->url, .connections = 8, .bytes_per_second = bytes_per_second};
-	cr_assert_eq(http_driver_open(&bench->point, bench->pump, bench->agenda, &bench->bench.driver, &err),
+	cr_assert_eq(http_driver_open(&bench->point, bench->pump, bench->pool, bench->agenda,
+	                     &bench->bench.driver, &err),
 	        STATUS_OK);
 	server_write(server, ".holdpoint/dp.json", "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-000000000001\"}");
 	return &bench->bench;
@@ -50,6 +56,7 @@ static void close_bench(struct driver_bench *driver_bench)
 	struct http_bench *bench = (struct http_bench *)driver_bench;
 
 	driver_bench->driver->ops->close(driver_bench->driver);
+	pool_close(bench->pool, 5000);
 	pump_free(bench->pump);
 	agenda_free(bench->agenda);
 	server_stop(bench->server);
