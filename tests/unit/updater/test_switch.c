@@ -413,10 +413,10 @@ Test(switch_answer, about_an_older_release_of_the_same_version_decides_nothing_o
 Test(switch_answer, to_an_attempt_that_is_not_wanted_changes_nothing)
 {
 	check("staged 1.0 paris A\nrelease 1.0 paris A u1 5 1 1000000\n"
-	      "start paris\nfinish wanted\nfinish wanted\nfinish newer\nfinish unknown dp_full\nwake",
+	      "start paris\nfinish wanted\nfinish wanted\nfinish newer\nfinish unknown dp_full\ntasks\nwake",
 	        "updated paris 1.0 on A was - by u1\nparis 1.0 updated attempt 1\nu1 completed "
 	        "paris=completed\n"
-	        "wake never\n");
+	        "tasks:\nwake never\n");
 }
 
 Test(switch_answer, canceled_is_nobodys_failure_and_is_tried_again)
