@@ -100,7 +100,13 @@ static enum outcome read_rows(struct restore *restore, struct reader *reader, st
 	enum outcome outcome = OUTCOME_OK;
 
 	while (outcome == OUTCOME_OK && !restore->met) {
-		size_t count = reader_take(reader, messages, BATCH, 100);
+		size_t count = reader_take(reader, messages, BATCH, 0);
+		if (count == 0) {
+			reader_nudge(reader);
+			count = reader_take(reader, messages, BATCH, 100);
+		} else if (reader_is_low(reader)) {
+			reader_nudge(reader);
+		}
 		for (size_t i = 0; i < count; i++) {
 			if (outcome == OUTCOME_OK && !restore->met)
 				outcome = take_message(restore, messages[i], err);

@@ -104,7 +104,7 @@ static enum status judge(
 
 static enum status has_genesis(struct topics *topics, size_t n, bool *ret_all, struct error *err)
 {
-	struct reader_bounds bounds = {.messages = BATCH, .kbytes = 1024};
+	struct reader_bounds bounds = {.messages = BATCH, .kbytes = 1024, .wait_ms = 20};
 	struct reader reader = {0};
 	struct scan *scans = memory_alloc((size_t)topics->partitions[n] * sizeof(*scans));
 	enum status status = reader_open(topics->options, topics->chatter, bounds, &reader, err);
@@ -243,7 +243,7 @@ enum status genesis_check_witness(struct topics *topics, size_t n, struct error 
 	if (!witness || w == topics->count || !topics->partitions[w])
 		return STATUS_OK;
 	status = reader_open(topics->options, topics->chatter,
-	        (struct reader_bounds){.messages = BATCH, .kbytes = 1024}, &reader, err);
+	        (struct reader_bounds){.messages = BATCH, .kbytes = 1024, .wait_ms = 20}, &reader, err);
 	for (int32_t p = 0; status == STATUS_OK && p < topics->partitions[w]; p++) {
 		status = reader_bounds_of(
 		        &reader, topics->names[w], p, until(topics->deadline_ms, 60000), &low, &high, err);

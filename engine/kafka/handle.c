@@ -151,6 +151,7 @@ enum status config_new(const struct options *options, struct chatter *chatter, b
 	config_set(config, "client.id", "holdpoint");
 	config_set(config, "socket.nagle.disable", "true");
 	config_set(config, "socket.keepalive.enable", "true");
+	config_set(config, "socket.timeout.ms", "10000"); /* must be below a transaction's */
 	config_set(config, "reconnect.backoff.max.ms", "2000");
 	config_set(config, "log.connection.close", "false");
 	config_set(config, "allow.auto.create.topics", "false");

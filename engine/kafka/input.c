@@ -168,7 +168,7 @@ enum outcome kafka_open_input(
 /* ---- reading */
 
 /* The event fires only when the queue turns non-empty: it is quieted before the queue is read. */
-static size_t take_batch(struct kafka *kafka, size_t most)
+static void take_batch(struct kafka *kafka, size_t most)
 {
 	uint64_t count;
 
@@ -180,7 +180,18 @@ static size_t take_batch(struct kafka *kafka, size_t most)
 		count = 0; /* quiet already */
 	kafka->batch_count = reader_take(&kafka->input, kafka->batch, most, 0);
 	kafka->input_pending = kafka->batch_count == most;
-	return kafka->batch_count;
+}
+
+/* Only while there is more than the queue can hold: then the fetcher does not wait at the log's end. */
+static void keep_fetching(struct kafka *kafka)
+{
+	int64_t low, high;
+
+	if (reader_is_low(&kafka->input) &&
+	        !rd_kafka_get_watermark_offsets(
+	                kafka->input.handle, kafka->process->input, kafka->partition, &low, &high) &&
+	        high - kafka->next > INPUT_MESSAGES)
+		reader_nudge(&kafka->input);
 }
 
 static enum outcome take_message(struct kafka *kafka, const rd_kafka_message_t *message,
@@ -222,6 +233,7 @@ enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most
 			return outcome;
 		found += is_record;
 	}
+	keep_fetching(kafka);
 	*ret_count = found;
 	*ret_next = kafka->next;
 	return OUTCOME_OK;

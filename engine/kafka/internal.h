@@ -56,14 +56,19 @@ int until(int64_t deadline_ms, int most);
 struct reader {
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *queue;
-	rd_kafka_topic_t **topics; /* one per started partition */
-	int32_t *partitions;
-	size_t count;
+	rd_kafka_topic_t **topics; /* those that were ever started */
+	struct started {
+		rd_kafka_topic_t *topic;
+		int32_t partition;
+	} * started;
+	size_t topic_count, started_count;
+	size_t low_messages, low_bytes, taken_messages, taken_bytes, nudged; /* see reader_is_low() */
 };
 
-struct reader_bounds { /* what it may hold unread; 2.0.2 sleeps for up to a second when it is full */
+struct reader_bounds { /* what it may hold unread */
 	int messages, kbytes;
 	int fetch_bytes; /* of one partition at a time; 0: librdkafka's default */
+	int wait_ms;     /* of a fetch for something to come, so also for an end to be told; 0: 500 */
 };
 
 must_check enum status reader_open(const struct options *options, struct chatter *chatter,
@@ -74,6 +79,11 @@ must_check enum status reader_start(
 /* Messages that are there, or, waiting for timeout_ms, the first to come; each to be destroyed. The end of a
  * partition comes as one with err __PARTITION_EOF. */
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms);
+/* A fetcher that found the queue full sleeps for up to a second, however soon it is emptied (librdkafka up
+ * to 2.1). Whether it may be so, and what wakes it: a question to a leader. That blocks for its answer, which
+ * at the end of a partition may take a fetch's wait: not to be asked there by who has other things to do. */
+bool reader_is_low(const struct reader *reader);
+void reader_nudge(struct reader *reader);
 void reader_stop(struct reader *reader); /* all that was started */
 must_check enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition,
         int64_t timeout_ms, int64_t *ret_low, int64_t *ret_high, struct error *err);

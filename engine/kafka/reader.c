@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { METADATA_MS = 10000 };
+
 static void set_number(rd_kafka_conf_t *config, const char *name, int number)
 {
 	char text[16];
@@ -32,30 +34,76 @@ enum status reader_open(const struct options *options, struct chatter *chatter, 
 	set_number(config, "queued.max.messages.kbytes", bounds.kbytes);
 	if (bounds.fetch_bytes)
 		set_number(config, "fetch.message.max.bytes", bounds.fetch_bytes);
+	if (bounds.wait_ms)
+		set_number(config, "fetch.wait.max.ms", bounds.wait_ms);
 	status = handle_new(RD_KAFKA_CONSUMER, config, &handle, err);
 	if (status != STATUS_OK)
 		return status;
-	*ret_reader = (struct reader){.handle = handle, .queue = rd_kafka_queue_new(handle)};
+	*ret_reader = (struct reader){.handle = handle,
+	        .queue = rd_kafka_queue_new(handle),
+	        .low_messages = (size_t)bounds.messages / 2,
+	        .low_bytes = (size_t)bounds.kbytes * 1024 / 2};
+	return STATUS_OK;
+}
+
+/* The topic's handle, once its leaders are known: else librdkafka would look again only after half a second.
+ */
+static enum status find_topic(
+        struct reader *reader, const char *name, rd_kafka_topic_t **ret_topic, struct error *err)
+{
+	int32_t partitions;
+
+	for (size_t i = 0; i < reader->topic_count; i++) {
+		*ret_topic = reader->topics[i];
+		if (strcmp(rd_kafka_topic_name(*ret_topic), name) == 0)
+			return STATUS_OK;
+	}
+	enum status status = handle_partitions(reader->handle, name, METADATA_MS, &partitions, err);
+	if (status != STATUS_OK)
+		return status;
+	size_t n = reader->topic_count++;
+	reader->topics = memory_resize(reader->topics, (n + 1) * sizeof(*reader->topics));
+	*ret_topic = reader->topics[n] = rd_kafka_topic_new(reader->handle, name, NULL);
 	return STATUS_OK;
 }
 
 enum status reader_start(
         struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err)
 {
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(reader->handle, topic, NULL);
+	rd_kafka_topic_t *handle;
+	enum status status = find_topic(reader, topic, &handle, err);
 
-	if (!handle || rd_kafka_consume_start_queue(handle, partition, offset, reader->queue) != 0) {
-		rd_kafka_resp_err_t code = rd_kafka_last_error();
-		if (handle)
-			rd_kafka_topic_destroy(handle);
-		return handle_fail(reader->handle, code, err, "cannot read %s [%d]", topic, partition);
-	}
-	size_t n = reader->count++;
-	reader->topics = memory_resize(reader->topics, (n + 1) * sizeof(*reader->topics));
-	reader->partitions = memory_resize(reader->partitions, (n + 1) * sizeof(*reader->partitions));
-	reader->topics[n] = handle;
-	reader->partitions[n] = partition;
+	if (status != STATUS_OK)
+		return status;
+	if (rd_kafka_consume_start_queue(handle, partition, offset, reader->queue) != 0)
+		return handle_fail(
+		        reader->handle, rd_kafka_last_error(), err, "cannot read %s [%d]", topic, partition);
+	size_t n = reader->started_count++;
+	reader->started = memory_resize(reader->started, (n + 1) * sizeof(*reader->started));
+	reader->started[n] = (struct started){handle, partition};
 	return STATUS_OK;
+}
+
+bool reader_is_low(const struct reader *reader)
+{
+	return reader->taken_messages >= reader->low_messages || reader->taken_bytes >= reader->low_bytes;
+}
+
+void reader_nudge(struct reader *reader)
+{
+	const struct started *started = &reader->started[reader->nudged++ % reader->started_count];
+	int64_t low, high;
+
+	reader->taken_messages = reader->taken_bytes = 0;
+	rd_kafka_query_watermark_offsets(
+	        reader->handle, rd_kafka_topic_name(started->topic), started->partition, &low, &high, 1);
+}
+
+static void count_taken(struct reader *reader, rd_kafka_message_t **messages, size_t count)
+{
+	reader->taken_messages += count;
+	for (size_t i = 0; i < count; i++)
+		reader->taken_bytes += messages[i]->len + messages[i]->key_len;
 }
 
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms)
@@ -68,16 +116,17 @@ size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t 
 		more = rd_kafka_consume_batch_queue(reader->queue, 0, messages + 1, most - 1);
 		count += more > 0 ? more : 0;
 	}
-	return count > 0 ? (size_t)count : 0;
+	if (count <= 0)
+		return 0;
+	count_taken(reader, messages, (size_t)count);
+	return (size_t)count;
 }
 
 void reader_stop(struct reader *reader)
 {
-	for (size_t i = 0; i < reader->count; i++) {
-		rd_kafka_consume_stop(reader->topics[i], reader->partitions[i]);
-		rd_kafka_topic_destroy(reader->topics[i]);
-	}
-	reader->count = 0;
+	for (size_t i = 0; i < reader->started_count; i++)
+		rd_kafka_consume_stop(reader->started[i].topic, reader->started[i].partition);
+	reader->started_count = 0;
 }
 
 enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition, int64_t timeout_ms,
@@ -106,10 +155,12 @@ void reader_close(struct reader *reader)
 	if (!reader->handle)
 		return;
 	reader_stop(reader);
+	for (size_t i = 0; i < reader->topic_count; i++)
+		rd_kafka_topic_destroy(reader->topics[i]);
 	rd_kafka_queue_destroy(reader->queue);
 	rd_kafka_destroy(reader->handle);
 	free(reader->topics);
-	free(reader->partitions);
+	free(reader->started);
 	*reader = (struct reader){0};
 }
 

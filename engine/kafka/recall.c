@@ -85,7 +85,8 @@ static enum outcome take(
 enum outcome kafka_recall(
         struct kafka *kafka, int64_t offset, struct record *ret_record, bool *ret_found, struct error *err)
 {
-	struct reader_bounds bounds = {.messages = 1, .kbytes = 4096, .fetch_bytes = FETCH_BYTES};
+	struct reader_bounds bounds = {
+	        .messages = 1, .kbytes = 4096, .fetch_bytes = FETCH_BYTES, .wait_ms = 1};
 	struct process *process = kafka->process;
 	enum outcome outcome = OUTCOME_LOST;
 

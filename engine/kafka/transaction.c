@@ -42,7 +42,6 @@ static enum status config_producer(struct kafka *kafka, rd_kafka_conf_t *config)
 	free(id);
 	snprintf(text, sizeof(text), "%d", TRANSACTION_MS);
 	config_set(config, "transaction.timeout.ms", text);
-	config_set(config, "socket.timeout.ms", "10000"); /* librdkafka wants it below the transaction's */
 	snprintf(text, sizeof(text), "%lld", (long long)process->limits.linger_ms);
 	config_set(config, "linger.ms", text);
 	config_set(config, "retry.backoff.ms", "10");

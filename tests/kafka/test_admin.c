@@ -71,28 +71,32 @@ Test(topics_ensure, creates_all_and_begins_each_partition_once)
 	options_free(options);
 }
 
+struct run {
+	struct options *options;
+	enum status status;
+	struct error err;
+};
+
 static void *ensure_thread(void *context)
 {
+	struct run *run = context;
 	struct said said = {0};
-	struct error err;
-	enum status status = ensure(context, 3, &said, &err);
 
-	if (status != STATUS_OK)
-		fprintf(stderr, "%s %s\n", err.code, err.message);
-	return status == STATUS_OK ? context : NULL;
+	run->status = ensure(run->options, 3, &said, &run->err);
+	return NULL;
 }
 
 Test(topics_ensure, begins_each_partition_once_however_many_run)
 {
 	struct options *options = real_options();
+	struct run runs[3] = {{.options = options}, {.options = options}, {.options = options}};
 	pthread_t threads[3];
-	void *result;
 
 	for (int i = 0; i < 3; i++)
-		pthread_create(&threads[i], NULL, ensure_thread, options);
+		pthread_create(&threads[i], NULL, ensure_thread, &runs[i]);
 	for (int i = 0; i < 3; i++) {
-		pthread_join(threads[i], &result);
-		cr_expect(result, "run %d failed", i);
+		pthread_join(threads[i], NULL);
+		cr_expect_eq(runs[i].status, STATUS_OK, "%s: %s", runs[i].err.code, runs[i].err.message);
 	}
 	cr_expect_eq(count_genesis(options), 3);
 	options_free(options);

@@ -131,10 +131,11 @@ static rd_kafka_t *handle_of(struct real_world *real, const char *transactional_
 static void produce_aborted(struct kafka_world *world, const char *key)
 {
 	struct real_world *real = (struct real_world *)world;
-	rd_kafka_t *handle = handle_of(real, "aborter");
-	char topic[256];
+	char topic[256], id[256];
 
 	real_topic(real->options, "in", topic);
+	real_topic(real->options, "aborter", id);
+	rd_kafka_t *handle = handle_of(real, id);
 	cr_assert_null(rd_kafka_init_transactions(handle, REAL_TIMEOUT_MS));
 	cr_assert_null(rd_kafka_begin_transaction(handle));
 	cr_assert_eq(rd_kafka_producev(handle, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
