@@ -1,3 +1,4 @@
+import itertools
 import os
 import re
 import tempfile
@@ -5,6 +6,8 @@ import tempfile
 import pytest
 
 import harness
+
+numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +29,8 @@ def web():
 
 @pytest.fixture
 def system(bootstrap, tmp_path, request):
-    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:60].strip("-")
-    system = harness.System(bootstrap, tmp_path, f"{name}-{os.getpid()}.")
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:40].strip("-")
+    system = harness.System(bootstrap, tmp_path, f"{name}-{next(numbers)}-{os.getpid()}.")
     yield system
     system.close()
 
