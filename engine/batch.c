@@ -183,14 +183,18 @@ bool batch_has_more(const struct shard *shard)
 	return !shard->hushed && (shard->chunk_at < shard->chunk_count || !shard->input_drained);
 }
 
+static bool takes_records(const struct shard *shard)
+{
+	return !shard->hushed && !shard->ended;
+}
+
 static enum outcome take_in(struct shard *shard, struct error *err)
 {
-	bool takes_records = !shard->hushed && !shard->ended;
-	bool alone = takes_records && suspicion_wants_alone(&shard->suspicion);
+	bool alone = takes_records(shard) && suspicion_wants_alone(&shard->suspicion);
 
 	if (!alone)
 		take_others(shard);
-	enum outcome outcome = takes_records ? take_records(shard, err) : OUTCOME_OK;
+	enum outcome outcome = takes_records(shard) ? take_records(shard, err) : OUTCOME_OK;
 	if (outcome == OUTCOME_OK && alone && shard->batch.records == 0)
 		take_others(shard);
 	return outcome;
@@ -211,7 +215,7 @@ enum outcome batch_gather(struct shard *shard, struct error *err)
 		if (outcome != OUTCOME_OK || events == 0 || events >= CHUNK_RECORDS || remaining <= 0 ||
 		        is_full(shard) || suspicion_wants_alone(&shard->suspicion))
 			return outcome;
-		int woken = kafka_wait(shard->kafka, remaining, shard->hushed);
+		int woken = kafka_wait(shard->kafka, remaining, !takes_records(shard));
 		if (woken == 0 || (woken & WAIT_CONTROL))
 			return outcome;
 	}

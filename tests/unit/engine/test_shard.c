@@ -494,6 +494,24 @@ Test(shard_pause, gathers_what_comes_meanwhile, .fini = fini)
 	cr_assert_eq(world_outputs("put another"), 2);
 }
 
+static void end_with_more_to_read(struct kafka *kafka)
+{
+	send(1, "put another");
+	deliver_first(kafka);
+	shard_end(kafka->shard);
+}
+
+Test(shard_pause, of_the_end_is_not_broken_by_what_will_not_be_read, .fini = fini)
+{
+	world.limits.pause_ms = 5;
+	world_open((void (*const[])(struct kafka *)){end_with_more_to_read, pass_some_time, NULL});
+	send(0, "work t lane");
+	world_run();
+	world_expect("claim run open:-1,-1 commit start:t commit");
+	cr_assert_eq(world_outputs("done t well"), 1);
+	cr_assert_eq(world_outputs("put another"), 0);
+}
+
 Test(shard_pause, is_not_for_a_full_batch, .fini = fini)
 {
 	world.limits.pause_ms = 5;
