@@ -504,7 +504,8 @@ static void end_with_more_to_read(struct kafka *kafka)
 Test(shard_pause, of_the_end_is_not_broken_by_what_will_not_be_read, .fini = fini)
 {
 	world.limits.pause_ms = 5;
-	world_open((void (*const[])(struct kafka *)){end_with_more_to_read, pass_some_time, NULL});
+	world_open((void (*const[])(struct kafka *)){
+	        pass_some_time, end_with_more_to_read, pass_some_time, NULL});
 	send(0, "work t lane");
 	world_run();
 	world_expect("claim run open:-1,-1 commit start:t commit");
