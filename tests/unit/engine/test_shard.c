@@ -508,7 +508,7 @@ Test(shard_pause, of_the_end_is_not_broken_by_what_will_not_be_read, .fini = fin
 	        pass_some_time, end_with_more_to_read, pass_some_time, NULL});
 	send(0, "work t lane");
 	world_run();
-	world_expect("claim run open:-1,-1 commit start:t commit");
+	world_expect("claim run open:-1,-1 commit start:t cancel:t commit");
 	cr_assert_eq(world_outputs("done t well"), 1);
 	cr_assert_eq(world_outputs("put another"), 0);
 }
