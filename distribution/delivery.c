@@ -202,8 +202,7 @@ static void fail_mismatch(struct delivery *delivery)
 
 	error_set(&delivery->err, STATUS_RETRY, "read_back_mismatch",
 	        "%.200s was written %u times and %s: the distribution point %s, or what lies between, loses "
-	        "or "
-	        "changes what it is given (%llu bytes %s wanted, %llu bytes %s there)",
+	        "or changes what it is given (%llu bytes %s wanted, %llu bytes %s there)",
 	        delivery->path, delivery->mends,
 	        operation->result.found ? "reads back differently" : "is not there",
 	        delivery->site->point->name, (unsigned long long)file->size, file->digest,

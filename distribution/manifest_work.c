@@ -220,19 +220,22 @@ static void fail_later(struct agenda_entry *entry)
 	fail(work, &work->err);
 }
 
-struct manifest_work *manifest_fetch(struct pool *pool, struct pump *pump, struct agenda *agenda,
-        struct catalogue *catalogue, const char *url, const char *digest, manifest_done *done, void *context)
+struct manifest_work *manifest_fetch(struct room *room, const char *url, const char *digest,
+        struct catalogue *catalogue, manifest_done *done, void *context)
 {
-	struct manifest_work *work = new_work(pool, digest, done, context);
+	struct manifest_work *work = new_work(room->pool, digest, done, context);
 	const struct catalogue_source *allowed;
 
-	work->pump = pump;
+	work->pump = room->pump;
 	if (source_allowed(catalogue, url, &allowed, &work->url, &work->err) != STATUS_OK) {
-		agenda_add(agenda, &work->later, 0, fail_later);
+		agenda_add(room->agenda, &work->later, 0, fail_later);
 	} else if (url_is_file(work->url)) {
-		struct source_file_wanted wanted = {
-		        .prefix = allowed->prefix, .url = work->url, .size = UINT64_MAX};
-		work->file = source_file_open(pool, &wanted, on_file, work);
+		struct source_file_wanted wanted = {.prefix = allowed->prefix,
+		        .url = work->url,
+		        .size = UINT64_MAX,
+		        .lane = sources_lane(room->sources, allowed->prefix)};
+		work->pool_work.lane = wanted.lane;
+		work->file = source_file_open(room->pool, &wanted, on_file, work);
 	} else {
 		work->credentials_file = memory_text(allowed->credentials_file);
 		work->tls_ca_file = memory_text(allowed->tls_ca_file);

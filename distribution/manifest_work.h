@@ -1,10 +1,7 @@
 #ifndef DISTRIBUTION_MANIFEST_WORK_H
 #define DISTRIBUTION_MANIFEST_WORK_H
 
-#include "distribution/agenda.h"
-#include "distribution/catalogue.h"
-#include "distribution/pool.h"
-#include "distribution/pump.h"
+#include "distribution/room.h"
 
 #include "schemas/manifest.h"
 
@@ -24,8 +21,8 @@ struct manifest_work *manifest_parse_sealed(
 
 /* Reads one from a URL below the catalogue's sources; its digest is that of its canonical form. Further
  * codes: those of source.h. */
-struct manifest_work *manifest_fetch(struct pool *pool, struct pump *pump, struct agenda *agenda,
-        struct catalogue *catalogue, const char *url, const char *digest, manifest_done *done, void *context);
+struct manifest_work *manifest_fetch(struct room *room, const char *url, const char *digest,
+        struct catalogue *catalogue, manifest_done *done, void *context);
 
 void manifest_work_cancel(struct manifest_work *work);
 

@@ -17,6 +17,7 @@
 enum {
 	IDLE_MAX = 1024,        /* remembered; those of files hold no descriptor */
 	IDLE_SPOOLED_MAX = 128, /* those hold one */
+	THREADS_MAX = 4,        /* of the pool, for one prefix */
 };
 
 enum source_state { SOURCE_IDLE, SOURCE_FETCHING, SOURCE_READY };
@@ -46,6 +47,7 @@ struct sources {
 	struct sources_options options;
 	struct spool *spool;
 	struct map *by_digest;
+	struct map *lanes;              /* by prefix */
 	struct source *oldest, *newest; /* idle */
 	size_t idle, idle_spooled, fetching;
 };
@@ -270,6 +272,18 @@ static void on_download(void *context, int fd, const struct error *err)
 
 /* ---- asking */
 
+struct pool_lane *sources_lane(struct sources *sources, const char *prefix)
+{
+	struct pool_lane *lane = map_get(sources->lanes, view_text(prefix));
+
+	if (!lane) {
+		lane = memory_alloc(sizeof(*lane));
+		lane->most = THREADS_MAX;
+		map_put(sources->lanes, view_text(prefix), lane);
+	}
+	return lane;
+}
+
 static void fetch_now(struct source *source)
 {
 	struct sources *sources = source->sources;
@@ -280,6 +294,7 @@ static void fetch_now(struct source *source)
 		        .url = source->url,
 		        .digest = source->digest,
 		        .size = source->size,
+		        .lane = sources_lane(sources, source->prefix),
 		        .known = same_file ? source->known : (struct file_identity){0}};
 		source->file = source_file_open(sources->options.pool, &wanted, on_file, source);
 	} else {
@@ -448,6 +463,7 @@ enum status sources_open(const struct sources_options *options, struct sources *
 	}
 	sources->options = *options;
 	sources->by_digest = map_new();
+	sources->lanes = map_new();
 	*ret = sources;
 	return STATUS_OK;
 }
@@ -465,6 +481,7 @@ void sources_close(struct sources *sources)
 		drop_idle(sources->oldest);
 	assert(map_count(sources->by_digest) == 0);
 	map_free(sources->by_digest, NULL);
+	map_free(sources->lanes, free);
 	spool_close(sources->spool);
 	free(sources);
 }

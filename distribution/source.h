@@ -64,6 +64,9 @@ struct source_ask { /* the asker's, alive until done */
 void sources_ask(struct sources *sources, struct source_ask *ask); /* done never from within */
 void sources_cancel(struct sources *sources, struct source_ask *ask);
 
+/* What reads below that prefix shares so many threads, and hangs together. The sources'. */
+struct pool_lane *sources_lane(struct sources *sources, const char *prefix);
+
 /* The source that url is below; *ret_url is the URL in normal form, the caller's to free(). REJECT:
  * "source_forbidden". */
 must_check enum status source_allowed(const struct catalogue *catalogue, const char *url,

@@ -197,6 +197,7 @@ struct source_file *source_file_open(
 	file->work.done = on_done;
 	file->work.release = release;
 	file->work.patience_ms = PATIENCE_MS;
+	file->work.lane = wanted->lane;
 	pool_submit(pool, &file->work);
 	return file;
 }

@@ -58,8 +58,25 @@ struct staging {
 	int64_t told_ms;
 };
 
-/* Every file is sent to the attempt's folder (or straight to its place), or is checked in its place. Ends
- * with passed(), not from within; staging->err says whether one failed. */
+/* transfer_step.c: one operation at a time. prepare, fill in, run; took() begins with one of the questions.
+ */
+struct operation *staging_prepare(struct staging *staging, enum operation_kind kind, const char *path);
+void staging_run(struct staging *staging, void (*took)(struct step *step));
+bool staging_is_over(struct staging *staging);    /* true, and it ends: it was canceled, or err says so */
+bool staging_has_failed(struct staging *staging); /* likewise, or because of what the step came to */
+char *staging_take_data(struct staging *staging, struct view *ret); /* of a READ; the caller's to free() */
+void staging_wind_up(struct staging *staging); /* removes what was uploaded and not placed, and ends */
+void staging_finish(struct staging *staging);  /* ends */
+
+/* The parts, in their order; each goes on with the next. */
+void staging_read_seal(struct staging *staging);    /* transfer_manifest.c */
+void staging_get_manifest(struct staging *staging); /* transfer_manifest.c */
+void staging_clean(struct staging *staging);        /* transfer.c: clean, send, place, … */
+void staging_check(struct staging *staging);        /* transfer.c: check, settle, identity, … */
+void staging_write_seal(struct staging *staging);   /* transfer_seal.c */
+
+/* transfer_files.c. Every file is sent to the attempt's folder (or straight to its place), or is checked in
+ * its place. Ends with passed(), not from within; staging->err says whether one failed. */
 void staging_send_files(struct staging *staging, void (*passed)(struct staging *staging));
 void staging_check_files(struct staging *staging, void (*passed)(struct staging *staging));
 void staging_cancel_files(struct staging *staging);

@@ -69,8 +69,8 @@ static void add_point(struct room_bench *bench, const char *name, const char *ur
 	char *text = memory_format("{\"dp_id\":\"%s\"}", bench->dp_id);
 
 	scratch_write(path, text);
-	buffer_add_format(&bench->points, "%s{\"name\":\"%s\",\"url\":\"%s\"}", bench->points.len ? "," : "",
-	        name, url);
+	buffer_add_format(&bench->points, "%s{\"name\":\"%s\",\"url\":\"%s\"%s}",
+	        bench->points.len ? "," : "", name, url, bench->point_options ? bench->point_options : "");
 	free(path);
 	free(text);
 }
@@ -99,19 +99,33 @@ void room_source(struct room_bench *bench, const char *prefix)
 	buffer_add_format(&bench->prefixes, "%s{\"prefix\":\"%s\"}", bench->prefixes.len ? "," : "", prefix);
 }
 
-void room_open(struct room_bench *bench)
+static struct catalogue *make_catalogue(struct room_bench *bench)
 {
 	char *json = memory_format("{\"distribution_points\":[%s],\"sources\":[%s]}",
 	        bench->points.data ? bench->points.data : "", bench->prefixes.data);
-	struct distribution_options options = {
-	        .spool_dir = bench->home, .connect_timeout_ms = 1000, .stall_timeout_ms = 1000};
 	struct catalogue *catalogue;
 	struct error err;
 
 	cr_assert_eq(catalogue_parse(view_text(json), "/", &catalogue, &err), STATUS_OK, "%s", err.message);
-	cr_assert_eq(distribution_open(&options, catalogue, &bench->distribution, &err), STATUS_OK, "%s",
-	        err.message);
 	free(json);
+	return catalogue;
+}
+
+void room_open(struct room_bench *bench)
+{
+	struct distribution_options options = {.spool_dir = bench->home,
+	        .spool_bytes_max = bench->spool_bytes_max,
+	        .connect_timeout_ms = 1000,
+	        .stall_timeout_ms = 1000};
+	struct error err;
+
+	cr_assert_eq(distribution_open(&options, make_catalogue(bench), &bench->distribution, &err),
+	        STATUS_OK, "%s", err.message);
+}
+
+void room_reload_catalogue(struct room_bench *bench)
+{
+	distribution_reload(bench->distribution, make_catalogue(bench));
 }
 
 /* ---- content */
@@ -189,6 +203,7 @@ static void on_transfer(const struct transfer_result *result, void *context)
 	snprintf(outcome->dp_id, sizeof(outcome->dp_id), "%s", result->dp_id ? result->dp_id : "");
 	snprintf(
 	        outcome->replaces, sizeof(outcome->replaces), "%s", result->replaces ? result->replaces : "");
+	snprintf(outcome->read_back, sizeof(outcome->read_back), "%s", result->read_back);
 	outcome->files = result->files;
 	outcome->bytes = result->bytes;
 	outcome->bytes_sent = result->bytes_sent;

@@ -16,7 +16,9 @@ struct room_bench {
 	char *home;    /* scratch */
 	char *sources; /* a folder, allowed as a source */
 	struct buffer points, prefixes;
-	char *dp_id; /* of all its points */
+	char *dp_id;               /* of all its points */
+	const char *point_options; /* for the points that follow: ",\"read_back\":\"size\""; NULL: none */
+	uint64_t spool_bytes_max;
 };
 
 struct room_bench *room_bench_new(void);
@@ -27,6 +29,7 @@ const char *room_file_point(struct room_bench *bench, const char *name);
 void room_http_point(struct room_bench *bench, const char *name, const struct server *server);
 void room_source(struct room_bench *bench, const char *prefix); /* allows it */
 void room_open(struct room_bench *bench);
+void room_reload_catalogue(struct room_bench *bench); /* with what was added since */
 
 /* Writes sources and makes a manifest of them: path, content, path, content, … NULL. A path ending in '*' is
  * executable (without the '*'). Content NULL: 3 MB of noise. */
@@ -41,7 +44,7 @@ struct outcome {
 	pthread_cond_t changed;
 	int ended;
 	struct error err;
-	char dp_id[64], replaces[64], version[64], release_id[64];
+	char dp_id[64], replaces[64], version[64], release_id[64], read_back[8];
 	uint64_t files, bytes, bytes_sent;
 	int64_t retry_after_ms;
 	enum pointer_outcome pointer;

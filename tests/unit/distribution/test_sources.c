@@ -115,6 +115,42 @@ Test(file_source, is_read_through_no_symbolic_link)
 
 /* ---- over HTTP */
 
+/* More than the spool holds, wanted at once: each waits for room, and the idle make it. */
+Test(http_source, waits_for_room_in_the_spool)
+{
+	struct outcome outcomes[2];
+
+	start_origin();
+	bench->spool_bytes_max = 3500000; /* one large one and a bit */
+	room_open(bench);
+	struct manifest *manifest = room_manifest_at(bench, origin->url, "a", NULL, NULL);
+	struct manifest *small = room_manifest_at(bench, origin->url, "b", "text", "c", "other text", NULL);
+	bad_dp_fault(origin, "{\"fault\":\"drip\",\"rate\":20000000,\"times\":1,\"match\":\"a\"}");
+	room_submit(bench, room_spec(bench, "paris", "LARGE", "1", manifest), &outcomes[0]);
+	room_submit(bench, room_spec(bench, "paris", "SMALL", "1", small), &outcomes[1]);
+	for (int i = 0; i < 2; i++) {
+		room_await(&outcomes[i], "one of two");
+		room_expect(&outcomes[i], STATUS_OK, NULL);
+	}
+	manifest_unref(manifest);
+	manifest_unref(small);
+	manifest =
+	        room_manifest_at(bench, origin->url, "d", NULL, "e", "text", NULL); /* evicts the idle ones */
+	struct outcome outcome = room_stage(bench, "paris", "LARGE", "2", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	manifest_unref(manifest);
+}
+
+Test(http_source, larger_than_the_spool_is_told)
+{
+	start_origin();
+	bench->spool_bytes_max = 1000;
+	room_open(bench);
+	struct manifest *manifest = room_manifest_at(bench, origin->url, "a", NULL, NULL);
+	expect_refused(manifest, STATUS_REJECT, "spool_too_small");
+	manifest_unref(manifest);
+}
+
 Test(http_source, is_read_once_for_all)
 {
 	struct outcome outcomes[6];

@@ -497,3 +497,81 @@ Test(transfer, keeps_the_executable_bit_on_folders)
 	manifest_unref(manifest);
 	close_all();
 }
+
+Test(transfer, reads_sizes_only_where_told_so)
+{
+	bench = room_bench_new();
+	server = bad_dp_start(NULL);
+	bench->point_options = ",\"read_back\":\"size\"";
+	room_http_point(bench, "tokyo", server);
+	room_open(bench);
+	struct manifest *manifest = some_content();
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	cr_assert_str_eq(outcome.read_back, "size");
+	room_expect_staged(server->folder, "PKG", "1.0", manifest);
+	char *log = bad_dp_log(server);
+	cr_assert_null(strstr(log, "GET /PKG/content"), "%s", log);
+	cr_assert(strstr(log, "HEAD /PKG/content/1.0/large"), "%s", log);
+	free(log);
+	bad_dp_fault(server, "{\"fault\":\"truncate\",\"method\":\"PUT\",\"match\":\"tmp\"}");
+	outcome = room_stage(bench, "tokyo", "PKG", "2.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, "read_back_mismatch");
+	manifest_unref(manifest);
+	close_all();
+}
+
+/* What is submitted after a reload sees the new catalogue, also where its point is as it was. */
+Test(distribution_reload, brings_new_points_and_sources)
+{
+	bench = room_bench_new();
+	server = nginx_start(NULL);
+	paris = room_file_point(bench, "paris");
+	room_open(bench);
+	char *outside = room_path(bench->home, "more/"), *prefix = memory_format("file://%s", outside);
+	char *path = room_path(outside, "a");
+	struct manifest *manifest = room_manifest_at(bench, prefix, "a", "text", NULL);
+	scratch_write(path, "text");
+	struct outcome outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_REJECT, "source_forbidden");
+	room_http_point(bench, "tokyo", server);
+	room_source(bench, prefix);
+	room_reload_catalogue(bench);
+	outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	buffer_clear(&bench->points);
+	room_http_point(bench, "tokyo", server);
+	room_reload_catalogue(bench);
+	outcome = room_stage(bench, "paris", "PKG", "2.0", manifest);
+	room_expect(&outcome, STATUS_RETRY, "dp_unknown");
+	free(outside);
+	free(prefix);
+	free(path);
+	manifest_unref(manifest);
+	close_all();
+}
+
+/* A transfer under way ends on the point that it began on. */
+Test(distribution_reload, does_not_disturb_what_is_under_way)
+{
+	struct outcome outcome;
+
+	open_on(KIND_BAD);
+	struct manifest *manifest = some_content();
+	bad_dp_fault(server, "{\"fault\":\"drip\",\"rate\":20,\"method\":\"PUT\",\"match\":\"tool$\"}");
+	room_submit(bench, room_spec(bench, "tokyo", "PKG", "1.0", manifest), &outcome);
+	bad_dp_await(server, "tool");
+	buffer_clear(&bench->points);
+	paris = room_file_point(bench, "tokyo");
+	room_reload_catalogue(bench);
+	room_await(&outcome, "the transfer");
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(paris, "PKG", "1.0", manifest);
+	manifest_unref(manifest);
+	close_all();
+}

@@ -1,0 +1,66 @@
+/* The seal: written last, and read back. */
+#include "distribution/staging.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEAL_WRITES_MAX = 3 };
+
+static void removed_bad_seal(struct step *step)
+{
+	struct staging *staging = step->context;
+
+	staging_is_over(staging);
+}
+
+/* What reads back wrong after several writings must not stay: another attempt would take it for a different
+ * version's seal. */
+static void remove_bad_seal(struct staging *staging)
+{
+	error_set(&staging->err, STATUS_RETRY, "read_back_mismatch",
+	        "the seal %s was written %u times and reads back differently: distribution point %s, or what "
+	        "lies between, changes what it is given",
+	        staging->seal, staging->seal_writes, staging->point);
+	staging_prepare(staging, OPERATION_REMOVE, staging->seal);
+	staging_run(staging, removed_bad_seal);
+}
+
+static void took_own_seal(struct step *step)
+{
+	struct staging *staging = step->context;
+	char digest[DIGEST_SIZE] = "";
+	struct view text;
+	char *data = staging_take_data(staging, &text);
+
+	if (step->operation.result.found)
+		digest_of(text, digest);
+	free(data);
+	if (staging_has_failed(staging))
+		return;
+	if (strcmp(digest, staging->digest) == 0)
+		staging_wind_up(staging);
+	else if (staging->seal_writes < SEAL_WRITES_MAX)
+		staging_write_seal(staging);
+	else
+		remove_bad_seal(staging);
+}
+
+static void wrote_seal(struct step *step)
+{
+	struct staging *staging = step->context;
+
+	if (staging_has_failed(staging))
+		return;
+	staging_prepare(staging, OPERATION_READ, staging->seal)->size_max = MANIFEST_BYTES_MAX;
+	staging_run(staging, took_own_seal);
+}
+
+void staging_write_seal(struct staging *staging)
+{
+	if (!staging->seal_writes++) {
+		buffer_init(&staging->seal_text, MANIFEST_BYTES_MAX);
+		manifest_write_canonical(staging->manifest, &staging->seal_text);
+	}
+	staging_prepare(staging, OPERATION_WRITE, staging->seal)->data = buffer_view(&staging->seal_text);
+	staging_run(staging, wrote_seal);
+}
