@@ -138,7 +138,7 @@ int64_t gate_wake_at(const struct gate_state *state)
 	int64_t at = INT64_MAX;
 
 	for (size_t i = 0; i < state->live_count; i++)
-		at = earlier(at, state->live[i]->deadline_ms);
+		at = earlier(at, state->live[i]->work->deadline_ms);
 	for (size_t i = 0; i < state->versions.count; i++) {
 		const struct gate_version *version = state->versions.items[i];
 

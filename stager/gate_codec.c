@@ -137,27 +137,31 @@ static void point_unpack(struct unpacker *in, struct gate_point *point)
 
 static void job_pack(const struct gate_job *job, struct buffer *out)
 {
-	pack_uint(out, (uint64_t)(job->ended * JOB_ENDED) | (job->type == JOB_UPDATE) * JOB_IS_UPDATE |
-	                       job->has_content * JOB_HAS_CONTENT | (job->gate == GATE_ALL) * JOB_GATES_ALL);
+	const struct gate_work *work = job->work;
+
+	pack_uint(out, work == NULL ? JOB_ENDED
+	                            : (work->type == JOB_UPDATE ? JOB_IS_UPDATE : 0) |
+	                                      (work->has_content ? JOB_HAS_CONTENT : 0) |
+	                                      (work->gate == GATE_ALL ? JOB_GATES_ALL : 0));
 	pack_text(out, job->payload);
 	pack_position(out, job->position);
-	if (job->ended) {
+	if (work == NULL) {
 		pack_uint(out, job->ended_number);
 		return;
 	}
-	pack_text(out, job->version);
-	pack_text(out, job->traceparent);
-	pack_int(out, job->deadline_ms);
-	pack_uint(out, job->held_count);
-	pack_uint(out, job->held_staged);
-	pack_uint(out, job->target_count);
-	for (size_t i = 0; i < job->target_count; i++) {
-		pack_text(out, job->targets[i]);
-		pack_uint(out, job->withheld[i]);
+	pack_text(out, work->version);
+	pack_text(out, work->traceparent);
+	pack_int(out, work->deadline_ms);
+	pack_uint(out, work->held_count);
+	pack_uint(out, work->held_staged);
+	pack_uint(out, work->target_count);
+	for (size_t i = 0; i < work->target_count; i++) {
+		pack_text(out, work->targets[i]);
+		pack_uint(out, work->withheld[i]);
 	}
 }
 
-static void job_unpack_targets(struct unpacker *in, struct gate_job *job)
+static void work_unpack_targets(struct unpacker *in, struct gate_work *work)
 {
 	uint32_t count = unpack_count(in);
 
@@ -165,14 +169,27 @@ static void job_unpack_targets(struct unpacker *in, struct gate_job *job)
 		in->failed = true;
 	if (in->failed || count == 0)
 		return;
-	job->targets = memory_alloc(count * sizeof(*job->targets));
-	job->withheld = memory_alloc(count * sizeof(*job->withheld));
-	job->target_count = count;
+	work->targets = memory_alloc(count * sizeof(*work->targets));
+	work->withheld = memory_alloc(count * sizeof(*work->withheld));
+	work->target_count = count;
 	for (size_t i = 0; i < count; i++) {
-		job->targets[i] = unpack_text(in);
-		job->withheld[i] = unpack_uint(in) != 0;
-		in->failed = in->failed || (i > 0 && strcmp(job->targets[i - 1], job->targets[i]) >= 0);
+		work->targets[i] = unpack_text(in);
+		work->withheld[i] = unpack_uint(in) != 0;
+		in->failed = in->failed || (i > 0 && strcmp(work->targets[i - 1], work->targets[i]) >= 0);
 	}
+}
+
+static void work_unpack(struct unpacker *in, uint64_t flags, struct gate_work *work)
+{
+	work->type = flags & JOB_IS_UPDATE ? JOB_UPDATE : JOB_CREATE;
+	work->has_content = flags & JOB_HAS_CONTENT;
+	work->gate = flags & JOB_GATES_ALL ? GATE_ALL : GATE_EACH;
+	work->version = unpack_text(in);
+	unpack_into(in, &work->traceparent);
+	work->deadline_ms = unpack_int(in);
+	work->held_count = unpack_count(in);
+	work->held_staged = unpack_count(in);
+	work_unpack_targets(in, work);
 }
 
 static void job_unpack(struct unpacker *in, struct gate_job *job)
@@ -181,20 +198,12 @@ static void job_unpack(struct unpacker *in, struct gate_job *job)
 
 	unpack_fixed(in, job->payload, sizeof(job->payload));
 	job->position = unpack_position(in);
-	job->ended = flags & JOB_ENDED;
-	if (job->ended) {
+	if (flags & JOB_ENDED) {
+		gate_job_forget_work(job);
 		job->ended_number = unpack_uint(in);
 		return;
 	}
-	job->type = flags & JOB_IS_UPDATE ? JOB_UPDATE : JOB_CREATE;
-	job->has_content = flags & JOB_HAS_CONTENT;
-	job->gate = flags & JOB_GATES_ALL ? GATE_ALL : GATE_EACH;
-	job->version = unpack_text(in);
-	unpack_into(in, &job->traceparent);
-	job->deadline_ms = unpack_int(in);
-	job->held_count = unpack_count(in);
-	job->held_staged = unpack_count(in);
-	job_unpack_targets(in, job);
+	work_unpack(in, flags, job->work);
 }
 
 void gate_row_value(const struct gate_row *row, struct buffer *out)
@@ -238,10 +247,10 @@ static void load_job(struct gate_state *state, const char *name, struct unpacker
 
 	job_unpack(in, job);
 	if (known != NULL) {
-		(known->ended ? gate_ended_remove : gate_live_remove)(state, known);
+		(known->work == NULL ? gate_ended_remove : gate_live_remove)(state, known);
 		gate_job_free(known);
 	}
-	(job->ended ? gate_ended_add : gate_live_add)(state, job);
+	(job->work == NULL ? gate_ended_add : gate_live_add)(state, job);
 }
 
 static void load(struct gate_state *state, char *row, struct unpacker *in)

@@ -5,17 +5,19 @@ static void dump_job(const struct gate_job *job, struct buffer *out)
 {
 	buffer_add_format(out, "job %s %s %d/%lld", job->name, job->payload, (int)job->position.partition,
 	        (long long)job->position.offset);
-	if (job->ended) {
+	if (job->work == NULL) {
 		buffer_add_format(out, " ended %llu\n", (unsigned long long)job->ended_number);
 		return;
 	}
 	buffer_add_format(out, " %s%s gate %s version %s deadline %lld trace %s held %u/%u targets",
-	        job_type_name(job->type), job->has_content ? "+content" : "", job_gate_name(job->gate),
-	        job->version, (long long)job->deadline_ms, job->traceparent ? job->traceparent : "-",
-	        job->held_count, job->held_staged);
-	for (size_t i = 0; i < job->target_count; i++)
-		buffer_add_format(out, " %s%s", job->targets[i], job->withheld[i] ? "(withheld)" : "");
-	buffer_add_text(out, job->targets == NULL ? " unknown\n" : "\n");
+	        job_type_name(job->work->type), job->work->has_content ? "+content" : "",
+	        job_gate_name(job->work->gate), job->work->version, (long long)job->work->deadline_ms,
+	        job->work->traceparent ? job->work->traceparent : "-", job->work->held_count,
+	        job->work->held_staged);
+	for (size_t i = 0; i < job->work->target_count; i++)
+		buffer_add_format(
+		        out, " %s%s", job->work->targets[i], job->work->withheld[i] ? "(withheld)" : "");
+	buffer_add_text(out, job->work->targets == NULL ? " unknown\n" : "\n");
 }
 
 static void dump_staging(const struct gate_staging *staging, struct buffer *out)

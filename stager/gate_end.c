@@ -13,7 +13,6 @@ void job_end(struct gate_turn *turn, struct gate_job *job)
 
 	gate_live_remove(state, job);
 	gate_job_forget_work(job);
-	job->ended = true;
 	job->ended_number =
 	        state->ended_count == 0 ? 1 : state->ended[state->ended_count - 1]->ended_number + 1;
 	gate_ended_add(state, job);
@@ -35,34 +34,35 @@ static void say_create_ended(struct gate_turn *turn, const struct gate_job *job,
 	char detail[ERROR_MESSAGE_MAX] = "";
 	size_t first = 0, same = 0;
 
-	for (size_t i = job->target_count; i-- > 0;)
+	for (size_t i = job->work->target_count; i-- > 0;)
 		if (outcomes[i].outcome == state) {
 			first = i;
 			same++;
 		}
 	if (state != JOB_COMPLETED) {
-		const struct gate_staging *staging = gate_staging_find(version, job->targets[first]);
+		const struct gate_staging *staging = gate_staging_find(version, job->work->targets[first]);
 
 		if (state == JOB_FAILED)
 			reason = staging->error_code;
 		snprintf(detail, sizeof(detail), "not staged on %zu of %zu distribution points; %s: %s", same,
-		        job->target_count, staging->name,
+		        job->work->target_count, staging->name,
 		        staging->error_message == NULL ? "no transfer has ended yet"
 		                                       : staging->error_message);
 	}
-	say_ended(turn, job, state, reason, detail[0] == '\0' ? NULL : detail, outcomes, job->target_count);
+	say_ended(turn, job, state, reason, detail[0] == '\0' ? NULL : detail, outcomes,
+	        job->work->target_count);
 }
 
 static void create_end(struct gate_turn *turn, struct gate_job *job)
 {
-	const struct gate_version *version = gate_version_find(turn->state, job->version);
-	struct dp_outcome *outcomes = memory_alloc(job->target_count * sizeof(*outcomes));
+	const struct gate_version *version = gate_version_find(turn->state, job->work->version);
+	struct dp_outcome *outcomes = memory_alloc(job->work->target_count * sizeof(*outcomes));
 
-	for (size_t i = 0; i < job->target_count; i++) {
-		outcomes[i].distribution_point = job->targets[i];
-		outcomes[i].outcome = outcome_of(gate_staging_find(version, job->targets[i]));
+	for (size_t i = 0; i < job->work->target_count; i++) {
+		outcomes[i].distribution_point = job->work->targets[i];
+		outcomes[i].outcome = outcome_of(gate_staging_find(version, job->work->targets[i]));
 	}
-	say_create_ended(turn, job, outcome_combine(outcomes, job->target_count), version, outcomes);
+	say_create_ended(turn, job, outcome_combine(outcomes, job->work->target_count), version, outcomes);
 	free(outcomes);
 	job_end(turn, job);
 }
@@ -70,10 +70,10 @@ static void create_end(struct gate_turn *turn, struct gate_job *job)
 /* A create waits while any of its targets is worked at, also one that it did not arm itself. */
 static bool create_is_done(const struct gate_state *state, const struct gate_job *job)
 {
-	const struct gate_version *version = gate_version_find(state, job->version);
+	const struct gate_version *version = gate_version_find(state, job->work->version);
 
-	for (size_t i = 0; i < job->target_count; i++)
-		if (staging_is_active(gate_staging_find(version, job->targets[i])))
+	for (size_t i = 0; i < job->work->target_count; i++)
+		if (staging_is_active(gate_staging_find(version, job->work->targets[i])))
 			return false;
 	return true;
 }
@@ -82,7 +82,7 @@ void creates_end_done(struct gate_turn *turn, const char *version)
 {
 	for (size_t i = 0; i < turn->state->live_count;) {
 		struct gate_job *job = turn->state->live[i];
-		bool done = job->type == JOB_CREATE && strcmp(job->version, version) == 0 &&
+		bool done = job->work->type == JOB_CREATE && strcmp(job->work->version, version) == 0 &&
 		            create_is_done(turn->state, job);
 
 		if (done)
@@ -96,18 +96,18 @@ static void expire(struct gate_turn *turn, struct gate_job *job)
 {
 	char deadline[TIMESTAMP_SIZE], detail[200];
 
-	if (job->type == JOB_CREATE) {
+	if (job->work->type == JOB_CREATE) {
 		create_end(turn, job);
 		return;
 	}
-	timestamp_format(job->deadline_ms, deadline);
-	if (job->targets == NULL) {
+	timestamp_format(job->work->deadline_ms, deadline);
+	if (job->work->targets == NULL) {
 		snprintf(detail, sizeof(detail), "version %s was not created before the deadline %s",
-		        job->version, deadline);
+		        job->work->version, deadline);
 		say_ended(turn, job, JOB_EXPIRED, "deadline", detail, NULL, 0);
 	} else {
 		snprintf(detail, sizeof(detail), "%s before the deadline %s",
-		        job->gate == GATE_ALL ? "not all targets were staged" : "not staged", deadline);
+		        job->work->gate == GATE_ALL ? "not all targets were staged" : "not staged", deadline);
 		update_withhold_rest(turn, job, "expired", detail);
 	}
 	job_end(turn, job);
@@ -118,7 +118,7 @@ void jobs_expire(struct gate_turn *turn)
 	for (size_t i = 0; i < turn->state->live_count;) {
 		struct gate_job *job = turn->state->live[i];
 
-		if (job->deadline_ms <= turn->now_ms)
+		if (job->work->deadline_ms <= turn->now_ms)
 			expire(turn, job);
 		else
 			i++;

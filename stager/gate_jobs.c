@@ -98,8 +98,8 @@ static size_t live_of_type(const struct gate_state *state, enum job_type type, s
 
 	*ret_targets = 0;
 	for (size_t i = 0; i < state->live_count; i++)
-		if (state->live[i]->type == type) {
-			*ret_targets += state->live[i]->target_count;
+		if (state->live[i]->work->type == type) {
+			*ret_targets += state->live[i]->work->target_count;
 			count++;
 		}
 	return count;
@@ -166,12 +166,12 @@ static struct gate_job *job_new(
 {
 	struct gate_job *job = gate_job_new(request->id, request->payload, request->position);
 
-	job->type = request->type;
-	job->has_content = request->digest != NULL;
-	job->gate = request->gate;
-	job->version = memory_text(request->version);
-	job->traceparent = memory_text(request->traceparent);
-	job->deadline_ms = deadline_of(turn, request);
+	job->work->type = request->type;
+	job->work->has_content = request->digest != NULL;
+	job->work->gate = request->gate;
+	job->work->version = memory_text(request->version);
+	job->work->traceparent = memory_text(request->traceparent);
+	job->work->deadline_ms = deadline_of(turn, request);
 	if (targets->count > 0)
 		gate_job_set_targets(job, targets->names, targets->count);
 	gate_live_add(turn->state, job);
@@ -186,11 +186,11 @@ static void version_give_targets(struct gate_turn *turn, const struct gate_versi
 
 	for (size_t i = 0; i < turn->state->live_count;) {
 		struct gate_job *job = turn->state->live[i];
-		bool waits = job->targets == NULL && strcmp(job->version, version->name) == 0;
+		bool waits = job->work->targets == NULL && strcmp(job->work->version, version->name) == 0;
 
 		if (waits)
 			update_adopt(turn, job, targets.names, targets.count);
-		i += !job->ended;
+		i += job->work != NULL; /* else it has ended */
 	}
 	free(targets.own);
 }
@@ -218,7 +218,7 @@ static void accept(struct gate_turn *turn, const struct gate_request *request, c
 	if (request->digest != NULL)
 		learn_content(turn, request, job);
 	for (size_t i = 0; i < state->live_count; i++)
-		if (strcmp(state->live[i]->version, request->version) == 0)
+		if (strcmp(state->live[i]->work->version, request->version) == 0)
 			stagings_keep(turn, state->live[i]);
 	pass_time(turn); /* its deadline may have passed before it came */
 	updates_look_at(turn, request->version);

@@ -10,15 +10,16 @@
 /* Invariant 3. */
 static bool is_resolved(const struct gate_state *state, const struct gate_job *job, size_t target)
 {
-	const struct gate_point *point = gate_point_find(state, job->targets[target]);
+	const struct gate_point *point = gate_point_find(state, job->work->targets[target]);
 
-	return job->withheld[target] || (point != NULL && point->released.offset >= job->position.offset);
+	return job->work->withheld[target] ||
+	       (point != NULL && point->released.offset >= job->position.offset);
 }
 
 static const struct gate_staging *target_staging(
         const struct gate_version *version, const struct gate_job *job, size_t target)
 {
-	return version == NULL ? NULL : gate_staging_find(version, job->targets[target]);
+	return version == NULL ? NULL : gate_staging_find(version, job->work->targets[target]);
 }
 
 static bool has_phase(const struct gate_staging *staging, enum staging_phase phase)
@@ -35,7 +36,7 @@ static void withhold_superseded(
 	        "a later update (applied at %d, offset %lld of the jobs topic) was released there first",
 	        (int)point->released.partition, (long long)point->released.offset);
 	say_withheld(turn, job, target, "superseded", detail);
-	job->look = true;
+	job->work->look = true;
 }
 
 /* A release supersedes the older updates that are not resolved on its DP. */
@@ -54,10 +55,10 @@ static void release(struct gate_turn *turn, const struct gate_job *job, const st
 
 		if (older->position.offset >= job->position.offset)
 			break;
-		if (older->type != JOB_UPDATE || older->position.offset <= before)
+		if (older->work->type != JOB_UPDATE || older->position.offset <= before)
 			continue;
-		for (size_t t = 0; t < older->target_count; t++)
-			if (!older->withheld[t] && strcmp(older->targets[t], point->name) == 0)
+		for (size_t t = 0; t < older->work->target_count; t++)
+			if (!older->work->withheld[t] && strcmp(older->work->targets[t], point->name) == 0)
 				withhold_superseded(turn, older, point->name, point);
 	}
 }
@@ -65,15 +66,15 @@ static void release(struct gate_turn *turn, const struct gate_job *job, const st
 static void withhold(
         struct gate_turn *turn, struct gate_job *job, size_t target, const char *reason, const char *detail)
 {
-	say_withheld(turn, job, job->targets[target], reason, detail);
-	job->withheld[target] = true;
+	say_withheld(turn, job, job->work->targets[target], reason, detail);
+	job->work->withheld[target] = true;
 	touch_job(turn, job);
 }
 
 void update_withhold_rest(
         struct gate_turn *turn, struct gate_job *job, const char *reason, const char *detail)
 {
-	for (size_t i = 0; i < job->target_count; i++)
+	for (size_t i = 0; i < job->work->target_count; i++)
 		if (!is_resolved(turn->state, job, i))
 			withhold(turn, job, i, reason, detail);
 }
@@ -88,7 +89,7 @@ static void advance_each(struct gate_turn *turn, struct gate_job *job, const str
 {
 	char detail[ERROR_MESSAGE_MAX];
 
-	for (size_t i = 0; i < job->target_count; i++) {
+	for (size_t i = 0; i < job->work->target_count; i++) {
 		const struct gate_staging *staging = target_staging(version, job, i);
 
 		if (is_resolved(turn->state, job, i))
@@ -108,7 +109,7 @@ static void advance_all(struct gate_turn *turn, struct gate_job *job, const stru
 	bool ready = true;
 	char detail[ERROR_MESSAGE_MAX];
 
-	for (size_t i = 0; i < job->target_count; i++) {
+	for (size_t i = 0; i < job->work->target_count; i++) {
 		const struct gate_staging *staging = target_staging(version, job, i);
 
 		if (is_resolved(turn->state, job, i))
@@ -120,37 +121,38 @@ static void advance_all(struct gate_turn *turn, struct gate_job *job, const stru
 		}
 		ready = ready && has_phase(staging, STAGING_STAGED);
 	}
-	for (size_t i = 0; ready && i < job->target_count; i++)
+	for (size_t i = 0; ready && i < job->work->target_count; i++)
 		if (!is_resolved(turn->state, job, i))
 			release(turn, job, version, target_staging(version, job, i));
 }
 
 /* The status topic is kept for ever: of a large job every tenth of the way is said. */
-static bool is_news(const struct gate_job *job, uint32_t staged)
+static bool is_news(const struct gate_work *work, uint32_t staged)
 {
-	uint64_t steps = job->target_count < 10 ? job->target_count : 10;
+	uint64_t steps = work->target_count < 10 ? work->target_count : 10;
 
-	return job->held_count == 0 ||
-	       (staged != job->held_staged && (job->held_staged > job->target_count ||
-	                                              staged * steps / job->target_count !=
-	                                                      job->held_staged * steps / job->target_count));
+	if (work->held_count == 0 || work->held_staged > work->target_count)
+		return true;
+	return staged != work->held_staged &&
+	       staged * steps / work->target_count != work->held_staged * steps / work->target_count;
 }
 
 static void tell_held(struct gate_turn *turn, struct gate_job *job, const struct gate_version *version)
 {
-	const char **missing = memory_alloc((job->target_count + 1) * sizeof(*missing));
+	struct gate_work *work = job->work;
+	const char **missing = memory_alloc((work->target_count + 1) * sizeof(*missing));
 	size_t missing_count = 0;
 	uint32_t staged = 0;
 
-	for (size_t i = 0; i < job->target_count; i++) {
+	for (size_t i = 0; i < work->target_count; i++) {
 		if (has_phase(target_staging(version, job, i), STAGING_STAGED))
 			staged++;
 		else if (!is_resolved(turn->state, job, i))
-			missing[missing_count++] = job->targets[i];
+			missing[missing_count++] = work->targets[i];
 	}
-	if (is_news(job, staged)) {
-		job->held_count++;
-		job->held_staged = staged;
+	if (is_news(work, staged)) {
+		work->held_count++;
+		work->held_staged = staged;
 		touch_job(turn, job);
 		say_held(turn, job, missing, missing_count);
 	}
@@ -159,17 +161,17 @@ static void tell_held(struct gate_turn *turn, struct gate_job *job, const struct
 
 static bool is_all_resolved(const struct gate_state *state, const struct gate_job *job)
 {
-	for (size_t i = 0; i < job->target_count; i++)
+	for (size_t i = 0; i < job->work->target_count; i++)
 		if (!is_resolved(state, job, i))
 			return false;
-	return job->targets != NULL;
+	return job->work->targets != NULL;
 }
 
 static void update_advance(struct gate_turn *turn, struct gate_job *job)
 {
-	const struct gate_version *version = gate_version_find(turn->state, job->version);
+	const struct gate_version *version = gate_version_find(turn->state, job->work->version);
 
-	if (job->gate == GATE_ALL)
+	if (job->work->gate == GATE_ALL)
 		advance_all(turn, job, version);
 	else
 		advance_each(turn, job, version);
@@ -184,8 +186,8 @@ void updates_look_at(struct gate_turn *turn, const char *version)
 	for (size_t i = 0; i < turn->state->live_count; i++) {
 		struct gate_job *job = turn->state->live[i];
 
-		if (job->type == JOB_UPDATE && strcmp(job->version, version) == 0)
-			job->look = true;
+		if (job->work->type == JOB_UPDATE && strcmp(job->work->version, version) == 0)
+			job->work->look = true;
 	}
 }
 
@@ -196,11 +198,11 @@ void updates_let_through(struct gate_turn *turn)
 	for (size_t i = 0; i < turn->state->live_count;) {
 		struct gate_job *job = turn->state->live[i];
 
-		if (!job->look) {
+		if (!job->work->look) {
 			i++;
 			continue;
 		}
-		job->look = false;
+		job->work->look = false;
 		update_advance(turn, job);
 		i = 0;
 	}
@@ -211,8 +213,8 @@ static size_t live_targets(const struct gate_state *state)
 	size_t count = 0;
 
 	for (size_t i = 0; i < state->live_count; i++)
-		if (state->live[i]->type == JOB_UPDATE)
-			count += state->live[i]->target_count;
+		if (state->live[i]->work->type == JOB_UPDATE)
+			count += state->live[i]->work->target_count;
 	return count;
 }
 
@@ -231,8 +233,8 @@ void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *cons
 		return;
 	}
 	gate_job_set_targets(job, names, count);
-	job->held_staged = UINT32_MAX; /* whatever it waits for now is news */
-	job->look = true;
+	job->work->held_staged = UINT32_MAX; /* whatever it waits for now is news */
+	job->work->look = true;
 	touch_job(turn, job);
 	for (size_t i = 0; i < count; i++)
 		if (is_resolved(turn->state, job, i))

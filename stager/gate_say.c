@@ -41,7 +41,7 @@ static const char *cause_traceparent(const struct gate_turn *turn, const struct 
 {
 	for (size_t i = 0; i < turn->state->live_count; i++)
 		if (turn->state->live[i]->position.offset == staging->cause.offset)
-			return turn->state->live[i]->traceparent;
+			return turn->state->live[i]->work->traceparent;
 	return NULL;
 }
 
@@ -80,24 +80,24 @@ static struct staged_record about_target(
 	return (struct staged_record){.type = type,
 	        .time_ms = turn->now_ms,
 	        .package_id = turn->state->package,
-	        .version = job->version,
+	        .version = job->work->version,
 	        .distribution_point = target,
 	        .job_id = job->name,
 	        .job_position = job->position,
-	        .targets = (uint32_t)job->target_count,
-	        .deadline_ms = job->deadline_ms};
+	        .targets = (uint32_t)job->work->target_count,
+	        .deadline_ms = job->work->deadline_ms};
 }
 
 void say_release(struct gate_turn *turn, const struct gate_job *job, const struct gate_version *version,
         const struct gate_staging *staging)
 {
 	char id[DIGEST_NAME_SIZE];
-	struct gate_fact fact = {.kind = FACT_STAGED, .traceparent = job->traceparent};
+	struct gate_fact fact = {.kind = FACT_STAGED, .traceparent = job->work->traceparent};
 
 	assert(staging->phase == STAGING_STAGED);
 	make_id(turn,
 	        &(struct about){.kind = "release",
-	                .version = job->version,
+	                .version = job->work->version,
 	                .point = staging->name,
 	                .job_id = job->name,
 	                .position = job->position,
@@ -115,11 +115,11 @@ void say_withheld(struct gate_turn *turn, const struct gate_job *job, const char
         const char *detail)
 {
 	char id[DIGEST_NAME_SIZE];
-	struct gate_fact fact = {.kind = FACT_STAGED, .traceparent = job->traceparent};
+	struct gate_fact fact = {.kind = FACT_STAGED, .traceparent = job->work->traceparent};
 
 	make_id(turn,
 	        &(struct about){.kind = "withheld",
-	                .version = job->version,
+	                .version = job->work->version,
 	                .point = target,
 	                .job_id = job->name,
 	                .position = job->position},
@@ -165,11 +165,11 @@ static void say_job(struct gate_turn *turn, const struct gate_job *job, const ch
         struct job_status *status)
 {
 	char id[DIGEST_NAME_SIZE];
-	struct gate_fact fact = {.kind = FACT_JOB, .traceparent = job->traceparent};
+	struct gate_fact fact = {.kind = FACT_JOB, .traceparent = job->work->traceparent};
 
 	make_id(turn,
 	        &(struct about){.kind = kind,
-	                .version = job->version,
+	                .version = job->work->version,
 	                .job_id = job->name,
 	                .position = job->position,
 	                .number = number},
@@ -178,8 +178,8 @@ static void say_job(struct gate_turn *turn, const struct gate_job *job, const ch
 	status->time_ms = turn->now_ms;
 	status->job_id = job->name;
 	status->package_id = turn->state->package;
-	status->version = job->version;
-	status->job_type = job->type;
+	status->version = job->work->version;
+	status->job_type = job->work->type;
 	status->job_position = job->position;
 	fact.job = *status;
 	say(turn, &fact);
@@ -188,11 +188,11 @@ static void say_job(struct gate_turn *turn, const struct gate_job *job, const ch
 void say_accepted(struct gate_turn *turn, const struct gate_job *job, const struct gate_request *request)
 {
 	struct job_status status = {.state = JOB_ACCEPTED,
-	        .distribution_points = (const char *const *)job->targets,
-	        .distribution_point_count = job->target_count,
+	        .distribution_points = (const char *const *)job->work->targets,
+	        .distribution_point_count = job->work->target_count,
 	        .requested_by = request->requested_by,
 	        .annotations = request->annotations,
-	        .deadline_ms = job->deadline_ms};
+	        .deadline_ms = job->work->deadline_ms};
 
 	say_job(turn, job, "accepted", 0, &status);
 }
@@ -201,12 +201,12 @@ void say_held(
         struct gate_turn *turn, const struct gate_job *job, const char *const *missing, size_t missing_count)
 {
 	struct job_status status = {.state = JOB_HELD,
-	        .staged = job->held_staged,
-	        .targets = (uint32_t)job->target_count,
+	        .staged = job->work->held_staged,
+	        .targets = (uint32_t)job->work->target_count,
 	        .missing = missing,
 	        .missing_count = missing_count};
 
-	say_job(turn, job, "held", job->held_count, &status);
+	say_job(turn, job, "held", job->work->held_count, &status);
 }
 
 void say_ended(struct gate_turn *turn, const struct gate_job *job, enum job_state state, const char *reason,
@@ -225,11 +225,10 @@ void say_ended(struct gate_turn *turn, const struct gate_job *job, enum job_stat
 void say_rejected(
         struct gate_turn *turn, const struct gate_request *request, const char *code, const char *message)
 {
-	struct gate_job job = {.name = (char *)request->id,
-	        .type = request->type,
+	struct gate_work work = {.type = request->type,
 	        .version = (char *)request->version,
-	        .traceparent = (char *)request->traceparent,
-	        .position = request->position};
+	        .traceparent = (char *)request->traceparent};
+	struct gate_job job = {.name = (char *)request->id, .position = request->position, .work = &work};
 	struct job_status status = {.state = JOB_REJECTED, .reason = code, .detail = message};
 
 	say_job(turn, &job, "rejected", 0, &status);

@@ -37,7 +37,7 @@ static void arm(struct gate_turn *turn, struct gate_version *version, struct gat
 	gate_text_set(&staging->cause_id, job->name);
 	staging->cause = job->position;
 	staging->failures = staging->content_failures = 0;
-	staging->until_ms = job->deadline_ms;
+	staging->until_ms = job->work->deadline_ms;
 	set_error(staging, NULL, NULL);
 	start_attempt(turn, version, staging);
 	if (again)
@@ -46,8 +46,8 @@ static void arm(struct gate_turn *turn, struct gate_version *version, struct gat
 
 void stagings_arm(struct gate_turn *turn, struct gate_version *version, const struct gate_job *job)
 {
-	for (size_t i = 0; i < job->target_count; i++) {
-		struct gate_staging *staging = gate_staging_need(turn->state, version, job->targets[i]);
+	for (size_t i = 0; i < job->work->target_count; i++) {
+		struct gate_staging *staging = gate_staging_need(turn->state, version, job->work->targets[i]);
 
 		if (staging->phase != STAGING_STAGED && staging->phase != STAGING_PENDING)
 			arm(turn, version, staging, job);
@@ -56,17 +56,18 @@ void stagings_arm(struct gate_turn *turn, struct gate_version *version, const st
 
 void stagings_keep(struct gate_turn *turn, const struct gate_job *job)
 {
-	struct gate_version *version = gate_version_find(turn->state, job->version);
+	struct gate_version *version = gate_version_find(turn->state, job->work->version);
 
-	if (version == NULL || job->deadline_ms <= turn->now_ms)
+	if (version == NULL || job->work->deadline_ms <= turn->now_ms)
 		return;
-	for (size_t i = 0; i < job->target_count; i++) {
-		struct gate_staging *staging = gate_staging_find(version, job->targets[i]);
+	for (size_t i = 0; i < job->work->target_count; i++) {
+		struct gate_staging *staging = gate_staging_find(version, job->work->targets[i]);
 
 		if (staging != NULL && staging->phase == STAGING_EXPIRED)
 			arm(turn, version, staging, job);
-		if (staging != NULL && staging_is_active(staging) && staging->until_ms < job->deadline_ms) {
-			staging->until_ms = job->deadline_ms;
+		if (staging != NULL && staging_is_active(staging) &&
+		        staging->until_ms < job->work->deadline_ms) {
+			staging->until_ms = job->work->deadline_ms;
 			touch_staging(turn, version, staging);
 		}
 	}

@@ -37,11 +37,20 @@ static void *list_find(const struct gate_list *list, const char *name)
 	return found ? list->items[place] : NULL;
 }
 
+static void *item_new(size_t size, const char *name)
+{
+	size_t len = strlen(name);
+	char **item = memory_alloc(size + len + 1);
+
+	*item = memcpy((char *)item + size, name, len);
+	return item;
+}
+
 static void *list_need(struct gate_list *list, const char *name, size_t size, bool *ret_made)
 {
 	bool found;
 	size_t place = list_place(list, name, &found);
-	char **item;
+	void *item;
 
 	*ret_made = !found;
 	if (found)
@@ -50,8 +59,7 @@ static void *list_need(struct gate_list *list, const char *name, size_t size, bo
 		list->capacity = list->capacity == 0 ? 1 : list->capacity * 2;
 		list->items = memory_resize(list->items, list->capacity * sizeof(*list->items));
 	}
-	item = memory_alloc(size);
-	*item = memory_text(name);
+	item = item_new(size, name);
 	memmove(list->items + place + 1, list->items + place, (list->count - place) * sizeof(*list->items));
 	list->items[place] = item;
 	list->count++;
@@ -126,50 +134,46 @@ void gate_text_set(char **text, const char *value)
 
 struct gate_job *gate_job_new(const char *id, const char *payload, struct position position)
 {
-	struct gate_job *job = memory_alloc(sizeof(*job));
+	struct gate_job *job = item_new(sizeof(*job), id);
 
 	assert(strlen(payload) < sizeof(job->payload));
-	job->name = memory_text(id);
 	strcpy(job->payload, payload);
 	job->position = position;
+	job->work = memory_alloc(sizeof(*job->work));
 	return job;
 }
 
 void gate_job_forget_work(struct gate_job *job)
 {
-	for (size_t i = 0; i < job->target_count; i++)
-		free(job->targets[i]);
-	free(job->targets);
-	free(job->withheld);
-	free(job->version);
-	free(job->traceparent);
-	job->targets = NULL;
-	job->withheld = NULL;
-	job->version = job->traceparent = NULL;
-	job->target_count = 0;
-	job->type = JOB_CREATE;
-	job->gate = GATE_EACH;
-	job->has_content = job->look = false;
-	job->deadline_ms = 0;
-	job->held_count = job->held_staged = 0;
+	struct gate_work *work = job->work;
+
+	if (work == NULL)
+		return;
+	for (size_t i = 0; i < work->target_count; i++)
+		free(work->targets[i]);
+	free(work->targets);
+	free(work->withheld);
+	free(work->version);
+	free(work->traceparent);
+	free(work);
+	job->work = NULL;
 }
 
 void gate_job_free(struct gate_job *job)
 {
 	gate_job_forget_work(job);
-	free(job->name);
 	free(job);
 }
 
 void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t count)
 {
-	assert(job->targets == NULL && count > 0);
-	job->targets = memory_alloc(count * sizeof(*job->targets));
-	job->withheld = memory_alloc(count * sizeof(*job->withheld));
-	job->target_count = count;
+	assert(job->work->targets == NULL && count > 0);
+	job->work->targets = memory_alloc(count * sizeof(*job->work->targets));
+	job->work->withheld = memory_alloc(count * sizeof(*job->work->withheld));
+	job->work->target_count = count;
 	for (size_t i = 0; i < count; i++) {
 		assert(i == 0 || strcmp(names[i - 1], names[i]) < 0);
-		job->targets[i] = memory_text(names[i]);
+		job->work->targets[i] = memory_text(names[i]);
 	}
 }
 
@@ -180,8 +184,8 @@ static int compare_names(const void *a, const void *b)
 
 bool gate_job_has_target(const struct gate_job *job, const char *point)
 {
-	return job->target_count > 0 &&
-	       bsearch(&point, job->targets, job->target_count, sizeof(*job->targets), compare_names) != NULL;
+	return job->work->target_count > 0 && bsearch(&point, job->work->targets, job->work->target_count,
+	                                              sizeof(*job->work->targets), compare_names) != NULL;
 }
 
 static void jobs_insert(
@@ -261,7 +265,6 @@ struct gate_state *gate_state_new(const char *package, const struct gate_limits 
 
 static void staging_free(struct gate_staging *staging)
 {
-	free(staging->name);
 	free(staging->cause_id);
 	free(staging->dp_id);
 	free(staging->error_code);
@@ -275,13 +278,11 @@ static void version_free(struct gate_version *version)
 		staging_free(version->stagings.items[i]);
 	free(version->stagings.items);
 	free(version->manifest_url);
-	free(version->name);
 	free(version);
 }
 
 static void point_free(struct gate_point *point)
 {
-	free(point->name);
 	free(point->dp_id);
 	free(point);
 }

@@ -6,7 +6,8 @@
 /* What the gate of one package remembers. Plain data: gate*.c changes it, gate_codec.c writes and reads it as
  * rows, tests look at it. Everything is kept sorted, so that what follows from it is deterministic. */
 
-/* Pointers to structs whose first member is `char *name`, sorted by it, no duplicates. */
+/* Pointers to structs whose first member is `char *name`, sorted by it, no duplicates. A name lies behind its
+ * struct, in the same allocation. */
 struct gate_list {
 	void **items;
 	size_t count, capacity;
@@ -57,18 +58,12 @@ struct gate_point {
 	char *dp_id;              /* who it was when something was staged there; NULL: nothing yet */
 };
 
-/* A job, live or ended. Row j/<job id>. An ended one keeps only its identity. */
-struct gate_job {
-	char *name; /* the job id */
-	bool dirty;
-	char payload[DIGEST_NAME_SIZE];
-	struct position position;
-	bool ended;
-	uint64_t ended_number; /* the ended ones, counted up */
-
+/* What a live job wants. */
+struct gate_work {
 	enum job_type type;
-	bool has_content;
 	enum job_gate gate;
+	bool has_content;
+	bool look; /* only during gate_apply(): to be looked at once more */
 	char *version, *traceparent;
 	int64_t deadline_ms;
 	char **targets; /* sorted; NULL: not known yet */
@@ -76,7 +71,17 @@ struct gate_job {
 	size_t target_count;
 	uint32_t held_count;  /* "held" statuses said so far */
 	uint32_t held_staged; /* what the last of them said */
-	bool look, gone;      /* only during gate_apply(): to be looked at once more; to be forgotten */
+};
+
+/* A job, live or ended. Row j/<job id>. An ended one keeps only its identity. */
+struct gate_job {
+	char *name;                     /* the job id */
+	char payload[DIGEST_NAME_SIZE]; /* tells the same job sent again from another one under its id */
+	bool dirty;
+	bool gone; /* only during gate_apply(): to be forgotten */
+	struct position position;
+	uint64_t ended_number;  /* the ended ones, counted up; 0: live */
+	struct gate_work *work; /* NULL: ended */
 };
 
 struct gate_state {
@@ -115,7 +120,7 @@ struct gate_job *gate_job_find(const struct gate_state *state, const char *id); 
 bool staging_is_active(const struct gate_staging *staging);
 void staging_set_phase(struct gate_version *version, struct gate_staging *staging, enum staging_phase phase);
 
-struct gate_job *gate_job_new(const char *id, const char *payload, struct position position);
+struct gate_job *gate_job_new(const char *id, const char *payload, struct position position); /* live */
 void gate_job_free(struct gate_job *job);
 void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t count);
 bool gate_job_has_target(const struct gate_job *job, const char *point);
