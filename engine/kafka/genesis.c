@@ -211,18 +211,23 @@ static void stand_back(struct topics *topics)
 	rd_kafka_poll(topics->handle, until(topics->deadline_ms, 200 + (int)strtol(random, NULL, 16) / 2));
 }
 
+static enum status try_once(struct topics *topics, size_t n, struct error *err)
+{
+	bool all = false;
+	enum status status = has_genesis(topics, n, &all, err);
+
+	if (status == STATUS_OK && !all)
+		status = genesis_check_witness(topics, n, err);
+	return status == STATUS_OK && !all ? write_once(topics, n, err) : status;
+}
+
 enum status genesis_ensure(struct topics *topics, size_t n, struct error *err)
 {
 	for (;;) {
-		bool all = false;
-		enum status status = has_genesis(topics, n, &all, err);
-		if (status != STATUS_OK || all)
-			return status;
-		status = genesis_check_witness(topics, n, err);
-		if (status != STATUS_OK)
-			return status;
-		status = write_once(topics, n, err);
-		if (status != STATUS_RETRY || until(topics->deadline_ms, 1) == 0)
+		enum status status = try_once(topics, n, err);
+		/* it is there: a broker that does not know it yet will */
+		bool again = status == STATUS_RETRY || (status && strcmp(err->code, "topic_missing") == 0);
+		if (!again || until(topics->deadline_ms, 1) == 0)
 			return status;
 		stand_back(topics);
 	}

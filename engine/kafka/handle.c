@@ -295,6 +295,21 @@ int until(int64_t deadline_ms, int most)
 
 /* ---- metadata */
 
+static rd_kafka_resp_err_t ask_partitions(
+        rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms, int32_t *ret_count)
+{
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, topic, &metadata, timeout_ms);
+
+	if (code)
+		return code;
+	code = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+	if (!code)
+		*ret_count = metadata->topics[0].partition_cnt;
+	rd_kafka_metadata_destroy(metadata);
+	return code;
+}
+
 enum status handle_partitions(
         rd_kafka_t *handle, const char *topic, int64_t timeout_ms, int32_t *ret_partitions, struct error *err)
 {
@@ -303,17 +318,12 @@ enum status handle_partitions(
 	rd_kafka_resp_err_t code;
 	int32_t count = 0;
 
-	do { /* a new topic's metadata takes a moment to reach every broker */
-		const struct rd_kafka_metadata *metadata;
-		code = rd_kafka_metadata(handle, 0, known, &metadata, until(deadline, 60000));
-		if (code)
-			continue;
-		if (metadata->topic_cnt == 1)
-			code = metadata->topics[0].err;
-		if (!code && metadata->topic_cnt == 1)
-			count = metadata->topics[0].partition_cnt;
-		rd_kafka_metadata_destroy(metadata);
-	} while (code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && until(deadline, 1) > 0);
+	for (;;) {
+		code = ask_partitions(handle, known, until(deadline, 60000), &count);
+		if (code != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || until(deadline, 1) == 0)
+			break;
+		rd_kafka_poll(handle, 50); /* a new topic's leaders take a moment */
+	}
 	rd_kafka_topic_destroy(known);
 	if (code || count == 0)
 		return handle_fail(handle, code ? code : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, err,

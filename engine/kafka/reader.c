@@ -129,19 +129,25 @@ void reader_stop(struct reader *reader)
 	reader->started_count = 0;
 }
 
+/* What a new leader, or a new topic, answers for a moment. */
+static bool is_passing(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+	       code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+	       code == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE ||
+	       code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__FAIL;
+}
+
 enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition, int64_t timeout_ms,
         int64_t *ret_low, int64_t *ret_high, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ms() + timeout_ms, low, high;
 	rd_kafka_resp_err_t code;
 
-	do {
-		code = rd_kafka_query_watermark_offsets(
-		        reader->handle, topic, partition, &low, &high, until(deadline, 60000));
-	} while ((code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-	                 code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
-	                 code == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE) &&
-	         until(deadline, 1) > 0);
+	while ((code = rd_kafka_query_watermark_offsets(
+	                reader->handle, topic, partition, &low, &high, until(deadline, 60000))) &&
+	        is_passing(code) && until(deadline, 1) > 0)
+		rd_kafka_poll(reader->handle, 50);
 	if (code)
 		return handle_fail(
 		        reader->handle, code, err, "cannot find the ends of %s [%d]", topic, partition);
