@@ -16,8 +16,8 @@ int main(int argc, char **argv)
 	        .tell = TOPIC_PROGRESS,
 	        .options = stager_options,
 	        .summary =
-	                "Stages the versions that jobs ask for on their distribution points, verifies what "
-	                "lies there, and lets updates through only behind that. `holdpoint-stager dp init` "
+	                "Stages the versions that jobs ask for on their distribution points, verifies what\n"
+	                "lies there, and lets updates through only behind that. `holdpoint-stager dp init`\n"
 	                "prepares distribution points.",
 	        .machine = stager_machine,
 	        .effector = stager_effector,
