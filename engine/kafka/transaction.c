@@ -12,7 +12,7 @@
  * copies: their bytes are the outbox's, which outlives the call, because every way out of kafka_commit()
  * either has seen all delivery reports or has destroyed the producer. */
 
-enum { POLL_EVERY = 4096, SAY_EVERY_MS = 10000 };
+enum { POLL_EVERY = 4096, SAY_EVERY_MS = 10000, FLUSH_MS = 50 };
 
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
@@ -250,11 +250,22 @@ static rd_kafka_resp_err_t produce_all(struct kafka *kafka, const struct outbox 
 
 /* ---- one transaction */
 
+/* Waits until all is delivered, or one is refused: a commit would wait on for what is behind that one. */
+static rd_kafka_resp_err_t deliver(struct kafka *kafka, int64_t deadline)
+{
+	while (!kafka->refused && until(deadline, 1) > 0)
+		if (!rd_kafka_flush(kafka->producer, until(deadline, FLUSH_MS)))
+			break;
+	return kafka->refused;
+}
+
 /* Commits what was produced, for COMMIT_MS at most: a commit may be resumed. */
 static rd_kafka_resp_err_t finish(struct kafka *kafka)
 {
 	int64_t deadline = clock_monotonic_ms() + COMMIT_MS;
 
+	if (deliver(kafka, deadline))
+		return kafka->refused;
 	for (;;) {
 		rd_kafka_error_t *error =
 		        rd_kafka_commit_transaction(kafka->producer, until(deadline, CALL_MS) + 1);
@@ -267,13 +278,11 @@ static rd_kafka_resp_err_t finish(struct kafka *kafka)
 	}
 }
 
-/* Nothing of it may follow later: what is still open then is aborted by the next claim's init_transactions.
- * Said to the broker at once it keeps readers waiting for less long. */
+/* What is still open then is aborted by the next claim, ours or another's, before anything else. To abort it
+ * here would hold up the shard: librdkafka's abort waits for seconds after a refused message. */
 static enum outcome give_up(struct kafka *kafka, rd_kafka_resp_err_t code, struct error *err)
 {
 	explain(kafka, code, err);
-	if (!rd_kafka_fatal_error(kafka->producer, NULL, 0) && !is_unreachable(code))
-		rd_kafka_error_destroy(rd_kafka_abort_transaction(kafka->producer, CALL_MS));
 	transaction_close(kafka);
 	return OUTCOME_LOST;
 }
