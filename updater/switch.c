@@ -150,7 +150,8 @@ static void apply_release(
 		        "ALARM: release %s of version %s to %s has no staged event %s before it: it can only "
 		        "be forged, and nothing is switched; check who may write the staged topic",
 		        record->id, record->version, record->distribution_point, record->staged_id);
-		tally_resolve(turn, part, JOB_FAILED, "its release had no staged event before it");
+		if (part->position.offset >= 0) /* else nobody knows which job */
+			tally_resolve(turn, part, JOB_FAILED, "its release had no staged event before it");
 		return;
 	}
 	if (point && point->desired.job_position.offset > record->job_position.offset) {
@@ -202,6 +203,9 @@ static void apply_record(const struct turn *turn)
 		        record->targets);
 	else if (refuse_doubled(turn, record, &part))
 		; /* said */
+	else if (part.position.offset < 0 && (record->type != STAGED_RELEASE || is_staged(turn, record)))
+		say_dead_letter(turn, "missing_field",
+		        "job_position: missing, so it cannot be told which job this is about");
 	else if (record->type == STAGED_RELEASE)
 		apply_release(turn, record, &part);
 	else

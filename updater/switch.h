@@ -20,7 +20,14 @@
  *    attempt is named by a number and decides what it does when it starts: a newer release that comes while
  *    one is under way waits for its answer;
  *  - each (job, distribution point) is resolved once, and a job ends once, when all its targets are;
- *  - the rows said so far, loaded into a new state, give an equal one (switch_state_equal). */
+ *  - the rows said so far, loaded into a new state, give an equal one (switch_state_equal).
+ *
+ * What remains: where a distribution point does not itself refuse an older fence, a write whose answer was
+ * never seen is looked for 1, 5 and 30 s after the pointer looked as wanted (recheck_ms), and mended by
+ * switching again. A write that arrives later than that (a worker stopped between its commit and its request
+ * for more than half a minute, and then let go on) stays until the next release there. Of the jobs that
+ * ended, a package remembers the last SWITCH_ENDED_MAX: a record doubled later than that, which only a forger
+ * or a faulty copy of the log makes, would be counted as a new job's. */
 struct switch_state;
 
 enum { SWITCH_RECHECKS = 3, SWITCH_ENDED_MAX = 64 };

@@ -69,8 +69,6 @@ static void remember_end(const struct turn *turn, const struct switch_tally *tal
 {
 	struct switch_state *state = turn->state;
 
-	if (tally->position.offset < 0)
-		return; /* a record that did not say which job it is of */
 	if (state->ended_count == SWITCH_ENDED_MAX)
 		memmove(state->ended, state->ended + 1, --state->ended_count * sizeof(*state->ended));
 	state->ended[state->ended_count++] = tally->position.offset;

@@ -153,6 +153,10 @@ static void apply_record(struct updater *updater, struct switch_state *state, co
 		        "the record's key must be a package ID");
 		return;
 	}
+	if (!record->value.data) {
+		outbox_dead_letter(out, "tombstone", "the record has no value: nothing is deleted by it");
+		return;
+	}
 	if (record->structured) {
 		outbox_dead_letter(out, "structured_cloudevent",
 		        "a structured-mode CloudEvent: send the record itself, with binary-mode headers");

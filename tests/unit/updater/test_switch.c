@@ -183,6 +183,17 @@ Test(switch_release, with_an_impossible_number_of_targets_is_refused)
 	        "dead invalid_field\ndead invalid_field\ntasks:\n");
 }
 
+Test(switch_release, that_does_not_say_which_job_it_is_of_is_refused_and_ends_none)
+{
+	check("release 1.0 paris A u1 -1 1 1000000\nrelease 1.0 paris A u1 -1 1 1000000\n"
+	      "staged 1.0 paris A\n"
+	      "release 1.0 paris A u1 -1 1 1000000\n"
+	      "withheld 1.0 paris u1 -1 1 failed\n"
+	      "tasks",
+	        "dead release_without_staged\ndead release_without_staged\n"
+	        "dead missing_field\ndead missing_field\ntasks:\n");
+}
+
 Test(switch_staged, with_other_content_for_a_known_version_is_refused)
 {
 	struct world world;
