@@ -179,20 +179,27 @@ char *bad_dp_log(const struct server *server)
 	return talk(server, "GET", "/_control/log", "");
 }
 
-void bad_dp_await(const struct server *server, const char *request)
+static void await_text(const struct server *server, const char *path, const char *after, const char *text)
 {
 	int64_t deadline = clock_monotonic_ms() + DEADLINE_MS;
 
-	for (;;) {
-		char *state = talk(server, "GET", "/_control", "");
-		bool there = strstr(strstr(state, "under_way"), request) != NULL;
-		cr_assert(there || clock_monotonic_ms() < deadline, "waited %d s for %s to be under way: %s",
-		        DEADLINE_MS / 1000, request, state);
+	for (bool there = false; !there; pause_a_little()) {
+		char *state = talk(server, "GET", path, "");
+		there = strstr(strstr(state, after), text) != NULL;
+		cr_assert(there || clock_monotonic_ms() < deadline, "waited %d s for %s in %s",
+		        DEADLINE_MS / 1000, text, state);
 		free(state);
-		if (there)
-			return;
-		pause_a_little();
 	}
+}
+
+void bad_dp_await(const struct server *server, const char *request)
+{
+	await_text(server, "/_control", "under_way", request);
+}
+
+void bad_dp_await_log(const struct server *server, const char *text)
+{
+	await_text(server, "/_control/log", "", text);
 }
 
 void server_kill(struct server *server)

@@ -18,6 +18,8 @@ void bad_dp_fault(const struct server *server, const char *json); /* see bad_dp.
 char *bad_dp_log(const struct server *server);                    /* what was asked; the caller's to free() */
 void bad_dp_await(const struct server *server, const char *request); /* until it is under way: "PUT /a/b" */
 
+void bad_dp_await_log(const struct server *server, const char *text); /* until its log has it */
+
 void server_kill(struct server *server); /* SIGKILL; what it serves stays */
 void server_stop(struct server *server); /* and removes it all; NULL is fine */
 

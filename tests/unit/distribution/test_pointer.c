@@ -271,6 +271,15 @@ Test(pointer, mends_a_link_that_a_crash_left_behind)
 	close_all();
 }
 
+static int times_in(const char *text, const char *part)
+{
+	int times = 0;
+
+	for (; (text = strstr(text, part)); text++)
+		times++;
+	return times;
+}
+
 /* Of an answer that never came nobody knows what became of the write: it is not sent again, but looked at. */
 Test(pointer, does_not_know_after_an_answer_that_was_lost)
 {
@@ -279,6 +288,9 @@ Test(pointer, does_not_know_after_an_answer_that_was_lost)
 	struct outcome outcome = run(spec_of("1.0", "r-1", 10));
 	expect_unknown(&outcome, "dp_unreachable", true);
 	bad_dp_fault(server, "{\"fault\":\"none\"}");
+	char *log = bad_dp_log(server);
+	cr_assert_leq(times_in(log, "PUT /PKG/current.json"), 2, "once by us, once by curl: %s", log);
+	free(log);
 	struct pointer_spec spec = spec_of("1.0", "r-1", 10);
 	spec.wish = POINTER_READ;
 	outcome = run(spec);
