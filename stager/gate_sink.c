@@ -1,4 +1,5 @@
 /* The gate's facts to records, its changed rows to changelog rows, in an outbox. */
+#include "engine/envelope.h"
 #include "schemas/record.h"
 #include "stager/gate_codec.h"
 
@@ -18,28 +19,72 @@ static void write_job(const struct job_status *status, struct buffer *out)
 	job_status_write(&bare, out);
 }
 
+static void write_fact(const struct gate_fact *fact, struct buffer *out)
+{
+	switch (fact->kind) {
+	case FACT_STAGED:
+		staged_write(&fact->staged, out);
+		break;
+	case FACT_JOB:
+		write_job(&fact->job, out);
+		break;
+	case FACT_POINT:
+		dp_status_write(&fact->point, out);
+		break;
+	case FACT_DUPLICATE:
+		duplicate_status_write(&fact->duplicate, out);
+		break;
+	}
+}
+
+static struct envelope envelope(const char *type, const char *id, const char *package, int64_t time_ms)
+{
+	return (struct envelope){.id = view_text(id),
+	        .type = view_text(type),
+	        .source = view_text("/holdpoint/stager"),
+	        .subject = view_text(package),
+	        .time_ms = time_ms};
+}
+
+static struct envelope envelope_of(const struct gate_fact *fact)
+{
+	static const char *const staged_types[] = {[STAGED_STAGED] = "holdpoint.staged.v1",
+	        [STAGED_RELEASE] = "holdpoint.release.v1",
+	        [STAGED_WITHHELD] = "holdpoint.withheld.v1"};
+
+	switch (fact->kind) {
+	case FACT_STAGED:
+		return envelope(staged_types[fact->staged.type], fact->staged.id, fact->staged.package_id,
+		        fact->staged.time_ms);
+	case FACT_JOB:
+		return envelope("holdpoint.job.v1", fact->job.id, fact->job.package_id, fact->job.time_ms);
+	case FACT_POINT:
+		return envelope("holdpoint.distribution_point.v1", fact->point.id, fact->point.package_id,
+		        fact->point.time_ms);
+	case FACT_DUPLICATE:
+		break;
+	}
+	return envelope("holdpoint.duplicate.v1", fact->duplicate.id, fact->duplicate.package_id,
+	        fact->duplicate.time_ms);
+}
+
 static void put_fact(const struct gate_fact *fact, void *context)
 {
 	struct gate_sink *sink = context;
+	int output = fact->kind == FACT_STAGED ? OUTPUT_STAGED : OUTPUT_STATUS;
+	struct view value, traceparent = view_text(fact->traceparent);
 
 	buffer_clear(&sink->value);
-	switch (fact->kind) {
-	case FACT_STAGED:
-		staged_write(&fact->staged, &sink->value);
-		break;
-	case FACT_JOB:
-		write_job(&fact->job, &sink->value);
-		break;
-	case FACT_POINT:
-		dp_status_write(&fact->point, &sink->value);
-		break;
-	case FACT_DUPLICATE:
-		duplicate_status_write(&fact->duplicate, &sink->value);
-		break;
-	}
+	write_fact(fact, &sink->value);
 	assert(!sink->value.full);
-	outbox_record_traced(sink->outbox, fact->kind == FACT_STAGED ? OUTPUT_STAGED : OUTPUT_STATUS,
-	        buffer_view(&sink->value), view_text(fact->traceparent));
+	value = buffer_view(&sink->value);
+	if (sink->cloudevents) {
+		struct envelope event = envelope_of(fact);
+
+		envelope_record(sink->outbox, output, value, traceparent, &event);
+	} else {
+		outbox_record_traced(sink->outbox, output, value, traceparent);
+	}
 }
 
 static void put_row(const struct gate_row *row, void *context)
@@ -58,10 +103,11 @@ static void put_row(const struct gate_row *row, void *context)
 	outbox_row(sink->outbox, buffer_view(&sink->name), buffer_view(&sink->value));
 }
 
-void gate_sink_init(struct gate_sink *sink, struct outbox *outbox)
+void gate_sink_init(struct gate_sink *sink, struct outbox *outbox, bool cloudevents)
 {
 	sink->out = (struct gate_out){.fact = put_fact, .row = put_row, .context = sink};
 	sink->outbox = outbox;
+	sink->cloudevents = cloudevents;
 	buffer_init(&sink->name, 256);
 	buffer_init(&sink->value, OUTBOX_VALUE_MAX);
 }

@@ -28,6 +28,8 @@ const struct option_spec stager_options[] = {
                 .argument = "N",
                 .default_value = "64M",
                 .help = "memory for recent manifests; others are read from the jobs topic again"},
+        {.name = "cloudevents",
+                .help = "write the headers of CloudEvents (binary mode) too; they cost throughput"},
         {.name = NULL}};
 
 static enum status read_limits(
@@ -56,6 +58,7 @@ enum status stager_open(
 {
 	struct stager_setup setup = {.worker = worker,
 	        .catalogue_path = options_text(options, "distribution-points"),
+	        .cloudevents = options_switch(options, "cloudevents"),
 	        .watch_interval_ms = WATCH_INTERVAL_MS};
 	struct distribution_options distribution = {.spool_dir = options_text(options, "spool")};
 

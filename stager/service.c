@@ -31,6 +31,7 @@ struct stager *stager_new(const struct stager_setup *setup)
 	stager->catalogue = setup->catalogue;
 	stager->catalogue_path = memory_text(setup->catalogue_path);
 	stager->limits = setup->limits;
+	stager->cloudevents = setup->cloudevents;
 	stager->manifests = manifests_new(setup->manifests_bytes_max);
 	pthread_mutex_init(&stager->lock, NULL);
 	distribution_watch(stager->distribution, setup->watch_interval_ms, watch_seen, stager);

@@ -37,20 +37,26 @@ static enum status state_load(void *state, struct view row, struct view value, s
 	return gate_row_load(state, row, value, err);
 }
 
-static void apply(
-        struct gate_state *state, const struct gate_event *event, int64_t now_ms, struct outbox *out)
+/* One call of the machine's apply(). */
+struct call {
+	struct stager *stager;
+	struct gate_state *state;
+	int64_t now_ms;
+	struct outbox *out;
+};
+
+static void apply(const struct call *call, const struct gate_event *event)
 {
 	struct gate_sink sink;
 
-	gate_sink_init(&sink, out);
-	gate_apply(state, event, now_ms, &sink.out);
+	gate_sink_init(&sink, call->out, call->stager->cloudevents);
+	gate_apply(call->state, event, call->now_ms, &sink.out);
 	gate_sink_release(&sink);
 }
 
-static void apply_request(
-        struct gate_state *state, const struct gate_request *request, int64_t now_ms, struct outbox *out)
+static void apply_request(const struct call *call, const struct gate_request *request)
 {
-	apply(state, &(struct gate_event){.kind = GATE_JOB, .job = request}, now_ms, out);
+	apply(call, &(struct gate_event){.kind = GATE_JOB, .job = request});
 }
 
 /* Of the form that W3C gives it, or none: a header from outside goes into rows. */
@@ -68,15 +74,15 @@ static char *traceparent_of(const struct record *record)
 
 /* What is no job goes to the dead letters; where it can be read whose it would have been, a status says so.
  */
-static void refuse_record(struct gate_state *state, const struct record *record, const struct job_hint *hint,
-        const struct error *err, int64_t now_ms, struct outbox *out)
+static void refuse_record(const struct call *call, const struct record *record, const struct job_hint *hint,
+        const struct error *err)
 {
 	struct gate_request request = {
 	        .id = hint->job_id, .version = hint->version, .position = record->position, .refusal = err};
 	char default_id[JOB_ID_SIZE];
 
-	outbox_dead_letter(out, err->code, err->message);
-	if (state == NULL || !name_is_package(record->key))
+	outbox_dead_letter(call->out, err->code, err->message);
+	if (call->state == NULL || !name_is_package(record->key))
 		return;
 	if (hint->job_id[0] == '\0') {
 		if (hint->package_id[0] == '\0')
@@ -84,7 +90,7 @@ static void refuse_record(struct gate_state *state, const struct record *record,
 		job_default_id(record->origin.partition, record->origin.offset, default_id);
 		request.id = default_id;
 	}
-	apply_request(state, &request, now_ms, out);
+	apply_request(call, &request);
 }
 
 static enum status resolve(const struct catalogue *catalogue, const struct job *job,
@@ -101,11 +107,10 @@ static enum status resolve(const struct catalogue *catalogue, const struct job *
 	return status;
 }
 
-static void apply_job(struct stager *stager, struct gate_state *state, const struct record *record,
-        const struct job *job, int64_t now_ms, struct outbox *out)
+static void apply_job(const struct call *call, const struct record *record, const struct job *job)
 {
 	char default_id[JOB_ID_SIZE], payload[DIGEST_NAME_SIZE], *traceparent = traceparent_of(record);
-	struct catalogue *catalogue = stager_catalogue(stager);
+	struct catalogue *catalogue = stager_catalogue(call->stager);
 	const char **names = NULL;
 	struct error err;
 	struct gate_request request = {.id = job->job_id,
@@ -130,15 +135,14 @@ static void apply_job(struct stager *stager, struct gate_state *state, const str
 	if (resolve(catalogue, job, &request, &names, &err) != STATUS_OK)
 		request.refusal = &err;
 	else if (job->manifest != NULL)
-		manifests_put(stager->manifests, record->position, job->manifest);
-	apply_request(state, &request, now_ms, out);
+		manifests_put(call->stager->manifests, record->position, job->manifest);
+	apply_request(call, &request);
 	free(names);
 	free(traceparent);
 	catalogue_unref(catalogue);
 }
 
-static void apply_record(struct stager *stager, struct gate_state *state, const struct record *record,
-        int64_t now_ms, struct outbox *out)
+static void apply_record(const struct call *call, const struct record *record)
 {
 	struct job *job = NULL;
 	struct job_hint hint = {.job_id = ""};
@@ -150,82 +154,75 @@ static void apply_record(struct stager *stager, struct gate_state *state, const 
 		status = error_set(&err, STATUS_REJECT, "structured_cloudevent",
 		        "structured-mode CloudEvents are not taken; send the job as the record's value, "
 		        "attributes as headers (binary mode)");
-	else if (status == STATUS_OK && state == NULL)
+	else if (status == STATUS_OK && call->state == NULL)
 		status = error_set(
 		        &err, STATUS_REJECT, "invalid_key", "the record's key cannot be a package ID");
 	if (status == STATUS_OK)
-		apply_job(stager, state, record, job, now_ms, out);
+		apply_job(call, record, job);
 	else
-		refuse_record(state, record, &hint, &err, now_ms, out);
+		refuse_record(call, record, &hint, &err);
 	job_free(job);
 }
 
-static void apply_lost(struct gate_state *state, const char *point, const char *dp_id,
-        const char *const *lost_ids, size_t lost_count, int64_t now_ms, struct outbox *out)
+static void apply_lost(const struct call *call, const char *point, const char *dp_id,
+        const char *const *lost_ids, size_t lost_count)
 {
-	apply(state,
-	        &(struct gate_event){.kind = GATE_LOST_CONTENT,
-	                .point = point,
-	                .dp_id = dp_id,
-	                .lost_ids = lost_ids,
-	                .lost_count = lost_count},
-	        now_ms, out);
+	apply(call, &(struct gate_event){.kind = GATE_LOST_CONTENT,
+	                    .point = point,
+	                    .dp_id = dp_id,
+	                    .lost_ids = lost_ids,
+	                    .lost_count = lost_count});
 }
 
-static void apply_completion(
-        struct gate_state *state, const struct event *event, int64_t now_ms, struct outbox *out)
+static void apply_completion(const struct call *call, struct view tag_text, const struct stage_result *result)
 {
-	const struct stage_result *result = event->result;
 	struct stage_tag tag;
 
-	if (!stage_tag_parse(event->tag, &tag))
+	if (!stage_tag_parse(tag_text, &tag))
 		return;
 	if (result->staged && result->replaces != NULL)
-		apply_lost(state, tag.point, result->dp_id, (const char *const *)&result->replaces, 1, now_ms,
-		        out);
-	apply(state,
-	        &(struct gate_event){.kind = result->staged ? GATE_STAGED : GATE_STAGE_FAILED,
-	                .version = tag.version,
-	                .point = tag.point,
-	                .attempt = tag.attempt,
-	                .dp_id = result->dp_id,
-	                .files = result->files,
-	                .bytes = result->bytes,
-	                .read_back = result->read_back,
-	                .blame = result->blame,
-	                .code = result->code,
-	                .message = result->message,
-	                .retry_after_ms = result->retry_after_ms},
-	        now_ms, out);
+		apply_lost(call, tag.point, result->dp_id, (const char *const *)&result->replaces, 1);
+	apply(call, &(struct gate_event){.kind = result->staged ? GATE_STAGED : GATE_STAGE_FAILED,
+	                    .version = tag.version,
+	                    .point = tag.point,
+	                    .attempt = tag.attempt,
+	                    .dp_id = result->dp_id,
+	                    .files = result->files,
+	                    .bytes = result->bytes,
+	                    .read_back = result->read_back,
+	                    .blame = result->blame,
+	                    .code = result->code,
+	                    .message = result->message,
+	                    .retry_after_ms = result->retry_after_ms});
 }
 
-static void apply_notice(
-        struct gate_state *state, const struct event *event, int64_t now_ms, struct outbox *out)
+static void apply_notice(const struct call *call, const struct view *bytes)
 {
-	const struct view *bytes = event->result;
 	struct lost_notice notice;
 
 	if (lost_notice_parse(*bytes, &notice))
-		apply_lost(state, notice.point, notice.dp_id, (const char *const *)notice.lost_ids,
-		        notice.lost_count, now_ms, out);
+		apply_lost(call, notice.point, notice.dp_id, (const char *const *)notice.lost_ids,
+		        notice.lost_count);
 	lost_notice_release(&notice);
 }
 
 static void machine_apply(
         void *shell, void *state, const struct event *event, int64_t now_ms, struct outbox *out)
 {
+	struct call call = {.stager = shell, .state = state, .now_ms = now_ms, .out = out};
+
 	switch (event->kind) {
 	case EVENT_RECORD:
-		apply_record(shell, state, event->record, now_ms, out);
+		apply_record(&call, event->record);
 		break;
 	case EVENT_COMPLETION:
-		apply_completion(state, event, now_ms, out);
+		apply_completion(&call, event->tag, event->result);
 		break;
 	case EVENT_TICK:
-		apply(state, &(struct gate_event){.kind = GATE_TICK}, now_ms, out);
+		apply(&call, &(struct gate_event){.kind = GATE_TICK});
 		break;
 	case EVENT_NOTICE:
-		apply_notice(state, event, now_ms, out);
+		apply_notice(&call, event->result);
 		break;
 	}
 }

@@ -17,13 +17,14 @@
  *   open.c       options
  *   service.c    what is shared: made, reloaded, counted, closed
  *
- * worker, distribution, manifests and limits stay as they are while it is open, and each is safe for any
- * thread; the catalogue is exchanged by a reload. */
+ * worker, distribution, manifests, limits and cloudevents stay as they are while it is open, and each is safe
+ * for any thread; the catalogue is exchanged by a reload. */
 struct stager {
 	struct worker *worker;
 	struct distribution *distribution; /* owned */
 	struct manifests *manifests;
 	struct gate_limits limits;
+	bool cloudevents;
 	char *catalogue_path; /* NULL: no reload */
 
 	pthread_mutex_t lock; /* of catalogue */
@@ -38,6 +39,7 @@ struct stager_setup {
 	struct catalogue *catalogue;       /* taken over: a reference */
 	const char *catalogue_path;
 	struct gate_limits limits;
+	bool cloudevents; /* records carry the headers of CloudEvents too */
 	size_t manifests_bytes_max;
 	int64_t watch_interval_ms; /* how often DPs are asked who they are */
 };

@@ -139,13 +139,13 @@ Test(gate_row_value, takes_about_a_hundred_bytes_for_a_staged_dp)
 
 /* ---- facts */
 
-static struct outbox *outbox_of(const struct gate_fact *fact)
+static struct outbox *outbox_of(const struct gate_fact *fact, bool cloudevents)
 {
 	struct outbox *outbox = outbox_new();
 	struct gate_sink sink;
 
 	outbox_about(outbox, view_text("PKG"), (struct view){NULL, 0});
-	gate_sink_init(&sink, outbox);
+	gate_sink_init(&sink, outbox, cloudevents);
 	sink.out.fact(fact, sink.out.context);
 	gate_sink_release(&sink);
 	cr_assert_eq(outbox_count(outbox), 1);
@@ -170,7 +170,7 @@ Test(gate_sink, writes_what_the_updater_reads_to_its_topic)
 	                .staged_id = "fedcba9876543210fedcba9876543210",
 	                .targets = 2,
 	                .deadline_ms = 5000}};
-	struct outbox *outbox = outbox_of(&fact);
+	struct outbox *outbox = outbox_of(&fact, false);
 	const struct outbox_message *message = outbox_message(outbox, 0);
 	struct staged_record *record;
 	struct error err;
@@ -205,10 +205,35 @@ Test(gate_sink, leaves_annotations_out_where_the_status_would_be_too_large)
 	memset(annotations, 'x', sizeof(annotations) - 1);
 	memcpy(annotations, "{\"ticket\":\"", 11);
 	memcpy(annotations + sizeof(annotations) - 3, "\"}", 2);
-	outbox = outbox_of(&fact);
+	outbox = outbox_of(&fact, false);
 	cr_assert_eq(outbox_message(outbox, 0)->output, OUTPUT_STATUS);
 	cr_assert_leq(outbox_message(outbox, 0)->value.len, 1000);
 	cr_assert_eq(status_parse(outbox_message(outbox, 0)->value, &event, &err), STATUS_OK);
 	cr_assert_str_eq(event.state, "accepted");
+	outbox_free(outbox);
+}
+
+Test(gate_sink, adds_the_headers_of_cloudevents_where_they_are_wanted)
+{
+	struct gate_fact fact = {.kind = FACT_DUPLICATE,
+	        .duplicate = {.id = "0123456789abcdef0123456789abcdef",
+	                .time_ms = 1000,
+	                .job_id = "c1",
+	                .package_id = "PKG",
+	                .version = "1.0"}};
+	struct outbox *outbox = outbox_of(&fact, true);
+	const struct outbox_message *message = outbox_message(outbox, 0);
+	const char *want[][2] = {{"ce_id", "0123456789abcdef0123456789abcdef"},
+	        {"ce_type", "holdpoint.duplicate.v1"}, {"ce_subject", "PKG"},
+	        {"ce_source", "/holdpoint/stager"}};
+
+	for (size_t w = 0; w < 4; w++) {
+		bool found = false;
+
+		for (size_t i = 0; i < message->header_count; i++)
+			found = found || (view_is(message->headers[i].name, want[w][0]) &&
+			                         view_is(message->headers[i].value, want[w][1]));
+		cr_expect(found, "%s", want[w][0]);
+	}
 	outbox_free(outbox);
 }
