@@ -64,6 +64,9 @@ def create_topics(bootstrap, names):
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
         future.result(30)
+    harness.wait_until("the topics have leaders", lambda: (lambda known: all(
+        name in known and len(known[name].partitions) == PARTITIONS and
+        all(p.leader >= 0 for p in known[name].partitions.values()) for name in names))(admin.list_topics(timeout=10).topics))
 
 
 def zipf_keys(count, packages, pick):
@@ -207,7 +210,7 @@ def bench_content(bootstrap, rounds, quick):
         for turn in range(rounds):
             with contextlib.ExitStack() as stack:
                 folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir="/dev/shm")))
-                urls = stack.enter_context(harness.nginx(folder / "nginx", 4))
+                urls = stack.enter_context(harness.nginx(folder / "nginx", 4, "--propfind", "on"))
                 times = {}
                 source = folder / "source"
                 source.mkdir()
@@ -262,22 +265,17 @@ def curl(urls, source, files):
     config = source.parent / "curl.config"
     config.write_text("".join(f'upload-file = "{arguments[i + 1]}"\nurl = "{arguments[i + 2]}"\n' for i in range(0, len(arguments), 3)))
     subprocess.run(["curl", "-sS", "-f", "-Z", "--parallel-max", "32", "-K", str(config)], check=True, timeout=300,
-                   stdout=subprocess.DEVNULL)
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - began
 
 
 def rclone(urls, source):
     began = time.monotonic()
-    copies = [subprocess.Popen(["rclone", "--config", "/dev/null", "copy", str(source), f":webdav:rclone", "--webdav-url", url,
-                                "--transfers", "8", "--webdav-pacer-min-sleep", "0"], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL) for url in urls]
-    codes = [copy.wait(timeout=600) for copy in copies]
-    if any(codes):
-        copies = [subprocess.Popen(["rclone", "--config", "/dev/null", "copy", str(source), f":webdav:rclone", "--webdav-url", url,
-                                    "--transfers", "8"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for url in urls]
-        began = time.monotonic()
-        codes = [copy.wait(timeout=600) for copy in copies]
-    assert not any(codes), f"rclone: exit codes {codes}"
+    copies = [subprocess.Popen(["rclone", "--config", "/dev/null", "copy", str(source), ":webdav:rclone", "--webdav-url", url,
+                                "--transfers", "8"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for url in urls]
+    for copy in copies:
+        words = copy.communicate(timeout=600)[1]
+        assert copy.returncode == 0, f"rclone: {words[-1000:]}"
     return time.monotonic() - began
 
 

@@ -142,8 +142,13 @@ int main(int argc, char **argv)
 	rd_kafka_topic_partition_list_t *places = rd_kafka_topic_partition_list_new(16);
 	for (int p = 0; p < atoi(argv[4]); p++) {
 		int64_t low, high;
-		if (rd_kafka_query_watermark_offsets(run.consumer, argv[3], p, &low, &high, 10000))
-			fail(argv[3], "no watermark");
+		rd_kafka_resp_err_t error;
+		double until = now() + 10; /* a client learns of new topics at its own pace */
+		do
+			error = rd_kafka_query_watermark_offsets(run.consumer, argv[3], p, &low, &high, 2000);
+		while (error && now() < until);
+		if (error)
+			fail(argv[3], rd_kafka_err2str(error));
 		rd_kafka_topic_partition_list_add(places, argv[3], p)->offset = high;
 	}
 	rd_kafka_assign(run.consumer, places);

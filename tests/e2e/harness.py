@@ -289,10 +289,10 @@ def kafka(folder, brokers=1):
 
 
 @contextlib.contextmanager
-def nginx(folder, count=1):
+def nginx(folder, count=1, *options):
     """Real nginx servers with WebDAV; yields their base URLs."""
     script = [str(ROOT / "script" / "nginx")]
-    started = subprocess.run([*script, "start", "--dir", str(folder), "--count", str(count)], capture_output=True,
+    started = subprocess.run([*script, "start", "--dir", str(folder), "--count", str(count), *options], capture_output=True,
                              text=True, timeout=60)
     assert started.returncode == 0, started.stderr
     try:
