@@ -18,7 +18,7 @@
 enum { MINUTE = 60000 };
 
 /* What happens to the processes and the distribution points, by weight; drawn once a seed. */
-enum fault { CRASH, STOP, STALL, REBALANCE, COMPACT, UNREACHABLE, REPLACE, FAULTS };
+enum fault { CRASH, STOP, STALL, REBALANCE, UNREACHABLE, REPLACE, FAULTS };
 
 static struct story {
 	unsigned weights[FAULTS];
@@ -102,6 +102,24 @@ static void stall(int process)
 	world_after(ms + 1, wakes_up, number(process));
 }
 
+static void crash(int process)
+{
+	worker_crash(process);
+	world_after(world_between(100, 12000), start_again, number(process));
+}
+
+static void strike(void *context)
+{
+	int process = *(int *)context;
+
+	if (!worker_is_up(process))
+		return;
+	if (world_percent(50))
+		crash(process);
+	else
+		stall(process);
+}
+
 static void confirm(void *context)
 {
 	point_confirm(*(int *)context);
@@ -113,12 +131,14 @@ static void happen(enum fault fault)
 
 	switch (fault) {
 	case CRASH:
+		if (worker_is_up(process))
+			crash(process);
+		break;
 	case STOP:
-		if (!worker_is_up(process) || (fault == STOP && world_is_stalled(process)))
+		if (!worker_is_up(process) || world_is_stalled(process))
 			return;
-		if (fault == STOP)
-			mark(MARK_planned_restart);
-		(fault == STOP ? worker_stop : worker_crash)(process);
+		mark(MARK_planned_restart);
+		worker_stop(process);
 		world_after(world_between(100, 12000), start_again, number(process));
 		break;
 	case STALL:
@@ -127,11 +147,6 @@ static void happen(enum fault fault)
 		break;
 	case REBALANCE:
 		group_rebalance(world_percent(50));
-		break;
-	case COMPACT:
-		mark(MARK_compaction);
-		log_compact(world_percent(50) ? LOG_STAGER_STATE : LOG_UPDATER_STATE,
-		        (int32_t)world_random(PARTITIONS));
 		break;
 	case UNREACHABLE:
 		point_at(point)->unreachable_until = world_now() + world_between(500, 30000);
@@ -195,13 +210,16 @@ static void draw_chance(void)
 	        .commit_answer_lost = some(10),
 	        .claim_answer_lost = some(20),
 	        .transfer_retry = some(40),
-	        .transfer_reject = story.far_deadlines ? 0 : some(40),
+	        .transfer_reject = story.far_deadlines ? 0 : some(100),
 	        .transfer_answer_lost = some(30),
 	        .pointer_unknown = some(30),
 	        .pointer_answer_lost = some(30),
 	        .pointer_locked = some(30),
 	        .slow_operation = some(20),
 	        .late_group = some(60),
+	        .compaction = some(60),
+	        .strike_in_call = some(4),
+	        .strike_in_operation = some(100),
 	};
 	for (int i = 0; i < FAULTS; i++)
 		story.weights[i] = some(10);
@@ -220,9 +238,10 @@ static void begin_logs(void)
 
 static void begin(void)
 {
-	struct workload_plan plan = {.packages = 1 + (int)world_random(PACKAGES),
+	struct workload_plan plan = {.packages = world_percent(50) ? 1 : 1 + (int)world_random(PACKAGES),
 	        .versions = 1 + (int)world_random(VERSIONS),
-	        .jobs = (int)world_between(3, 30),
+	        .jobs = (int)world_between(3, 40),
+	        .updates = (unsigned)world_between(40, 90),
 	        .window_ms = world_between(100, 60000),
 	        .misrouted = some(30),
 	        .bad = some(25),
@@ -238,7 +257,7 @@ static void begin(void)
 	points_begin();
 	sim_distributions_begin();
 	checker_begin(story.far_deadlines);
-	workers_begin(options_of[0], options_of[1]);
+	workers_begin(options_of[0], options_of[1], strike);
 	workload_begin(&plan);
 	for (int process = 0; process < PROCESSES; process++)
 		world_after(world_between(0, 2000), start_again, number(process));

@@ -5,6 +5,7 @@
 #include "engine/route.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/points.h"
+#include "tests/sim/sim_worker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -266,7 +267,8 @@ static bool seal_is_there(struct op *op)
 
 	if (content->sealed && strcmp(content->digest, op->wanted.digest) == 0)
 		return true;
-	mark(MARK_pointer_seal_missing);
+	world_violation("I2", "a switch of %s on %s to %s, which is not there", package_names[op->package],
+	        point_names[op->point], version_names[op->version]);
 	fail(op, STATUS_RETRY, content->sealed ? "seal_differs" : "seal_missing");
 	return false;
 }
@@ -470,6 +472,8 @@ static struct op *submit(struct distribution *distribution, enum op_kind kind, c
 	        : kind == OP_SWITCH ? "switch"
 	                            : "look",
 	        package, version, point);
+	if (!distribution->crashed && world_thousandth(world_chance()->strike_in_operation))
+		worker_strike(distribution->owner.process);
 	bool slow = world_percent(world_chance()->slow_operation);
 	schedule(op, slow                  ? world_between(1000, 20000)
 	             : kind == OP_TRANSFER ? world_between(1, 2000)

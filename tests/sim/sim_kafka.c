@@ -5,6 +5,7 @@
 #include "engine/route.h"
 #include "tests/sim/logs.h"
 #include "tests/sim/marks.h"
+#include "tests/sim/sim_worker.h"
 #include "tests/sim/world.h"
 
 #include <poll.h>
@@ -101,6 +102,8 @@ bool sim_kafka_is_owner(const struct kafka *kafka)
 /* Between any two calls others may act; a dead process's calls answer ENDED and do nothing. */
 static bool pass(struct kafka *kafka)
 {
+	if (!kafka->crashed && world_thousandth(world_chance()->strike_in_call))
+		worker_strike(kafka->process);
 	fiber_yield();
 	return !kafka->crashed;
 }
@@ -145,6 +148,10 @@ enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_
 	        view_text(claim->nonce));
 	*ret_time_ms = world_now();
 	log_end_transaction(kafka->producer, true);
+	if (world_percent(world_chance()->compaction)) {
+		mark(MARK_compaction);
+		log_compact(changelog(kafka), kafka->partition);
+	}
 	if (!pass(kafka))
 		return OUTCOME_ENDED;
 	if (!world_percent(world_chance()->claim_answer_lost))

@@ -50,19 +50,30 @@ struct worker {
 
 static struct worker *workers, *up[PROCESSES];
 static const struct options *options_of[2];
+static void (*strike)(void *process);
 
 static bool is_updater(int process)
 {
 	return process >= PROCESSES / 2;
 }
 
-void workers_begin(const struct options *stager, const struct options *updater)
+void workers_begin(
+        const struct options *stager, const struct options *updater, void (*on_strike)(void *process))
 {
 	workers = NULL;
 	memset(up, 0, sizeof(up));
 	options_of[0] = stager;
 	options_of[1] = updater;
+	strike = on_strike;
 	groups_begin();
+}
+
+void worker_strike(int process)
+{
+	static int numbers[PROCESSES];
+
+	numbers[process] = process;
+	world_after(0, strike, &numbers[process]);
 }
 
 bool worker_is_up(int process)
@@ -214,7 +225,7 @@ static bool has_work(const struct worker *worker)
 	for (const struct place *place = worker->places; place; place = place->next)
 		wants = wants || place->told_to_end;
 	for (int p = 0; p < PARTITIONS; p++)
-		wants = wants || (worker->given[p] && !worker->current[p]);
+		wants = wants || (worker->phase == WORKER_UP && worker->given[p] && !worker->current[p]);
 	return wants;
 }
 

@@ -8,8 +8,11 @@
 /* What worker.c and a consumer group would do: processes that start, stall, die and come again, and a group
  * that tells them which partitions to try, now and then wrongly or late. */
 
-void workers_begin(const struct options *stager_options, const struct options *updater_options);
-void workers_end(void); /* frees all; they must have stopped */
+/* strike: what happens to a process in the middle of a call. */
+void workers_begin(const struct options *stager_options, const struct options *updater_options,
+        void (*strike)(void *process));
+void worker_strike(int process); /* at once, before anything else goes on */
+void workers_end(void);          /* frees all; they must have stopped */
 
 void worker_start(int process);
 void worker_crash(int process);       /* at once; nothing more of it reaches the world */

@@ -29,7 +29,7 @@ struct workload_plan {
 	bool far_deadlines;
 	int packages, versions, jobs;
 	int64_t window_ms;
-	unsigned misrouted, bad, duplicates, conflicts, forged; /* percent */
+	unsigned updates, misrouted, bad, duplicates, conflicts, forged; /* percent */
 };
 
 void workload_begin(const struct workload_plan *plan); /* sends from now on, within the window */

@@ -128,6 +128,11 @@ bool world_percent(unsigned percent)
 	return percent && world_random(100) < percent;
 }
 
+bool world_thousandth(unsigned thousandths)
+{
+	return thousandths && world_random(1000) < thousandths;
+}
+
 bool world_traces(void)
 {
 	return world.trace;

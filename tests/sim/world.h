@@ -20,7 +20,9 @@ struct chance { /* what may go wrong in this seed, in percent; drawn once (swarm
 	unsigned commit_abort, commit_answer_lost, claim_answer_lost;
 	unsigned transfer_retry, transfer_reject, transfer_answer_lost;
 	unsigned pointer_unknown, pointer_answer_lost, pointer_locked;
-	unsigned slow_operation, late_group;
+	unsigned slow_operation, late_group, compaction;
+	unsigned strike_in_call,
+	        strike_in_operation; /* in a thousand: the process stalls or dies right there */
 };
 
 void world_begin(uint64_t seed, bool trace);
@@ -32,6 +34,7 @@ struct chance *world_chance(void);
 uint64_t world_random(uint64_t below);              /* 0 … below − 1 */
 int64_t world_between(int64_t least, int64_t most); /* both included */
 bool world_percent(unsigned percent);
+bool world_thousandth(unsigned thousandths);
 bool world_traces(void);
 void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
