@@ -37,21 +37,10 @@ void chatter_free(struct chatter *chatter)
 	free(chatter);
 }
 
-enum { WORTH_KEEPING = 4 }; /* syslog(3)'s warning */
-
-void chatter_set_owner(struct chatter *chatter, void *owner)
+/* Why brokers are not reached. */
+static void keep(struct chatter *chatter, const char *facility, const char *text)
 {
-	chatter->owner = owner;
-}
-
-void *chatter_owner(const struct chatter *chatter)
-{
-	return chatter->owner;
-}
-
-static void keep(struct chatter *chatter, int level, const char *facility, const char *text)
-{
-	if (level > WORTH_KEEPING && strcmp(facility, "FAIL") != 0)
+	if (strcmp(facility, "FAIL") != 0)
 		return;
 	pthread_mutex_lock(&chatter->lock);
 	snprintf(chatter->last, sizeof(chatter->last), "%s", text);
@@ -66,31 +55,35 @@ static const char *without_thread(const char *text)
 	return end ? end + 3 : text;
 }
 
-static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+enum { SYSLOG_WARNING = 4 };
+
+static void take_log(const rd_kafka_t *handle, const char *facility, const char *text, enum log_level level)
 {
 	struct chatter *chatter = handle ? rd_kafka_opaque(handle) : NULL;
 
 	if (!chatter || strcmp(facility, "CONFWARN") == 0)
 		return;
 	text = without_thread(text);
-	keep(chatter, level, facility, text);
+	keep(chatter, facility, text);
 	if (chatter->log)
-		log_line(level <= WORTH_KEEPING       ? LOG_WARN
-		         : level == WORTH_KEEPING + 1 ? LOG_INFO
-		                                      : LOG_DEBUG,
-		        "librdkafka", "facility", facility, "text", text, NULL);
+		log_line(level, "librdkafka", "facility", facility, "text", text, NULL);
 }
 
+static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+	enum { SYSLOG_WARNING = 4, SYSLOG_NOTICE = 5 };
+
+	take_log(handle, facility, text,
+	        level <= SYSLOG_WARNING  ? LOG_WARN
+	        : level == SYSLOG_NOTICE ? LOG_INFO
+	                                 : LOG_DEBUG);
+}
+
+/* A process has many handles: one of them says that brokers are gone. */
 static void on_log_quietly(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
-	struct chatter *chatter = handle ? rd_kafka_opaque(handle) : NULL;
-
-	if (!chatter || strcmp(facility, "CONFWARN") == 0)
-		return;
-	text = without_thread(text);
-	keep(chatter, level, facility, text);
-	if (chatter->log)
-		log_line(LOG_DEBUG, "librdkafka", "facility", facility, "text", text, NULL);
+	(void)level;
+	take_log(handle, facility, text, LOG_DEBUG);
 }
 
 /* ---- configuration */

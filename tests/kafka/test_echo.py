@@ -1,0 +1,249 @@
+#!/usr/bin/python3
+"""Workers of the engine on a real broker, killed, stopped, ended and rebalanced: nothing is lost or doubled.
+
+usage: test_echo.py ECHO_WORKER [SCENARIO…]      (through with_kafka)
+"""
+import collections
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BOOTSTRAP = os.environ["HOLDPOINT_TEST_BOOTSTRAP"]
+KAFKA_DIR = os.environ.get("HOLDPOINT_TEST_KAFKA_DIR")
+KEYS, PARTITIONS = 50, 6
+
+
+def wait_until(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+    return value
+
+
+class World:
+    """Topics under a prefix of their own, what is produced to them, and the workers."""
+
+    def __init__(self, binary, folder):
+        self.binary, self.folder = binary, folder
+        self.prefix = f"echo-{os.getpid()}-{time.time_ns()}."
+        self.workers, self.sent, self.stop = {}, collections.Counter(), threading.Event()
+        subprocess.run([binary, "topics", "-b", BOOTSTRAP, "--prefix", self.prefix], check=True,
+                       stderr=subprocess.DEVNULL)
+        self.producer = Producer({"bootstrap.servers": BOOTSTRAP, "partitioner": "murmur2_random",
+                                  "enable.idempotence": True, "linger.ms": 5})
+
+    def start(self, name, *options):
+        log = open(self.folder / f"{name}.log", "ab")
+        self.workers[name] = subprocess.Popen(
+            [self.binary, "-b", BOOTSTRAP, "--prefix", self.prefix, *options], stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL)
+
+    def log(self, name):
+        return (self.folder / f"{name}.log").read_text()
+
+    def wait_running(self, name, seconds=60):
+        wait_until(f"{name} runs a shard", lambda: "shard running" in self.log(name), seconds)
+
+    def produce(self, rounds=1):
+        for _ in range(rounds):
+            for k in range(KEYS):
+                self.sent[k] += 1
+                self.producer.produce(self.prefix + "in", key=f"key{k}", value=str(self.sent[k]))
+        self.producer.poll(0)
+
+    def produce_steadily(self):
+        def run():
+            while not self.stop.is_set():
+                self.produce()
+                time.sleep(0.05)
+        self.stop.clear()
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def finish_producing(self):
+        self.stop.set()
+        self.thread.join()
+        assert self.producer.flush(60) == 0
+
+    def check(self, seconds=90):
+        """Reads the whole output until it holds as much as was sent, and a little longer for what is too much."""
+        consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": self.prefix + "check",
+                             "enable.auto.commit": False, "isolation.level": "read_committed"})
+        consumer.assign([TopicPartition(self.prefix + "out", p, 0) for p in range(PARTITIONS)])
+        expected = 2 * sum(self.sent.values())
+        counts, done, total = collections.Counter(), collections.Counter(), 0
+        end = time.monotonic() + seconds
+        quiet = 0
+        while quiet < 15:
+            message = consumer.poll(0.1)
+            if message is None:
+                quiet = quiet + 1 if total >= expected else 0
+                assert time.monotonic() < end, f"{total} of {expected} outputs after {seconds} s"
+                continue
+            assert not message.error(), message.error()
+            total += 1
+            key, value = int(message.key()[3:]), message.value().decode()
+            if value.startswith("done "):
+                done[key] += 1
+                assert value == f"done {done[key]}", f"key {key}: {value!r} after {done[key] - 1} done"
+            else:
+                counts[key] += 1
+                assert value == f"{counts[key]} {counts[key]}", f"key {key}: {value!r} as number {counts[key]}"
+        consumer.close()
+        assert counts == self.sent and done == self.sent, "not all was counted and done"
+        return total
+
+    def end(self):
+        self.stop.set()
+        for worker in self.workers.values():
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+
+
+def wait_exit(worker, seconds=30):
+    try:
+        return worker.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"a worker did not end in {seconds} s") from None
+
+
+def scenario_counts_all(world):
+    world.start("a")
+    world.produce(20)
+    assert world.producer.flush(30) == 0
+    world.check()
+    world.workers["a"].send_signal(signal.SIGTERM)
+    assert wait_exit(world.workers["a"]) == 0
+
+
+def scenario_survives_kills_stops_and_rebalances(world):
+    for name in "abc":
+        world.start(name)
+    world.wait_running("a")
+    world.produce_steadily()
+    time.sleep(3)
+    world.workers["a"].kill()  # session time-out, then the others take over
+    world.workers["b"].send_signal(signal.SIGSTOP)  # past its session: its shards are claimed by the third
+    time.sleep(9)
+    world.workers["b"].send_signal(signal.SIGCONT)  # the zombie wakes
+    world.start("d")
+    time.sleep(4)
+    world.workers["c"].send_signal(signal.SIGTERM)
+    assert wait_exit(world.workers["c"]) == 0
+    world.start("e")
+    time.sleep(3)
+    world.workers["d"].kill()
+    time.sleep(2)
+    world.finish_producing()
+    world.check()
+    for name in "be":
+        world.workers[name].send_signal(signal.SIGTERM)
+        assert wait_exit(world.workers[name]) == 0
+
+
+def scenario_static_member_comes_back(world):
+    world.start("a", "--instance", "one")
+    world.start("b", "--instance", "two")
+    world.wait_running("a")
+    world.wait_running("b")
+    world.produce_steadily()
+    for again in range(3):
+        time.sleep(1)
+        world.workers["a"].kill()
+        world.workers["a"].wait()
+        world.start("a", "--instance", "one")
+    time.sleep(2)
+    world.finish_producing()
+    world.check()
+
+
+def scenario_outlasts_its_broker(world):
+    """The broker goes away under load and comes back; a worker that was started meanwhile waits for it."""
+    if not KAFKA_DIR:
+        print("    (skipped: the broker is not ours to stop)")
+        return
+    kafka = [str(ROOT / "script" / "kafka")]
+    world.start("a")
+    world.wait_running("a")
+    world.produce_steadily()
+    time.sleep(2)
+    subprocess.run(kafka + ["kill", "1", "--dir", KAFKA_DIR], check=True)
+    world.start("b")
+    wait_until("the late worker says that it waits", lambda: "not reachable yet" in world.log("b"))
+    time.sleep(5)
+    subprocess.run(kafka + ["start", "--dir", KAFKA_DIR], check=True, stdout=subprocess.DEVNULL)
+    world.wait_running("b")
+    time.sleep(3)
+    world.finish_producing()
+    world.check()
+
+
+def scenario_says_what_is_missing(world):
+    world.prefix = "no-such-prefix."
+    world.start("a")
+    assert wait_exit(world.workers["a"]) == 1
+    assert "holdpoint-producer topics" in world.log("a"), world.log("a")
+
+
+def scenario_tells_its_health(world):
+    port = 20000 + os.getpid() % 10000
+    world.start("a", "--listen", f"127.0.0.1:{port}")
+
+    def get(path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return None, ""
+    wait_until("ready", lambda: get("/readyz")[0] == 200)
+    assert get("/livez")[0] == 200
+    assert get("/other")[0] == 404
+    world.produce(3)
+    assert world.producer.flush(30) == 0
+    world.check()
+    metrics = get("/metrics")[1]
+    total = sum(int(line.split()[-1]) for line in metrics.splitlines() if line.startswith("holdpoint_records_total{"))
+    assert total == 3 * KEYS, metrics
+
+
+def main():
+    binary, chosen = sys.argv[1], sys.argv[2:]
+    scenarios = {name[9:]: run for name, run in globals().items() if name.startswith("scenario_")}
+    failed = []
+    for name, run in scenarios.items():
+        if chosen and name not in chosen:
+            continue
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-echo."))
+        world, start = World(binary, folder), time.monotonic()
+        try:
+            run(world)
+            print(f"ok    {name} ({time.monotonic() - start:.1f} s)", flush=True)
+        except AssertionError as error:
+            failed.append(name)
+            print(f"FAIL  {name}: {error}; logs in {folder}", flush=True)
+        finally:
+            world.end()
+        for log in folder.glob("*.log"):
+            text = log.read_text()
+            if "Sanitizer" in text or "runtime error" in text:
+                failed.append(name)
+                print(text)
+    sys.exit(bool(failed))
+
+
+main()
