@@ -37,6 +37,16 @@ void chatter_free(struct chatter *chatter)
 	free(chatter);
 }
 
+void chatter_set_owner(struct chatter *chatter, void *owner)
+{
+	chatter->owner = owner;
+}
+
+void *chatter_owner(const struct chatter *chatter)
+{
+	return chatter->owner;
+}
+
 /* Why brokers are not reached. */
 static void keep(struct chatter *chatter, const char *facility, const char *text)
 {
@@ -54,8 +64,6 @@ static const char *without_thread(const char *text)
 
 	return end ? end + 3 : text;
 }
-
-enum { SYSLOG_WARNING = 4 };
 
 static void take_log(const rd_kafka_t *handle, const char *facility, const char *text, enum log_level level)
 {

@@ -48,8 +48,10 @@ static void read_headers(const rd_kafka_message_t *message, struct record *recor
 	record->traceparent = message_header(message, "traceparent");
 	record->structured = type.len >= sizeof(structured) - 1 &&
 	                     strncasecmp(type.data, structured, sizeof(structured) - 1) == 0;
+	/* nothing is sent on to where it lies already: such a header is forged, to take another's id */
 	if (number_of(message_header(message, ORIGIN_PARTITION_HEADER), &partition) &&
-	        number_of(message_header(message, ORIGIN_OFFSET_HEADER), &offset) && partition <= INT32_MAX)
+	        number_of(message_header(message, ORIGIN_OFFSET_HEADER), &offset) && partition <= INT32_MAX &&
+	        partition != message->partition)
 		record->origin = (struct position){(int32_t)partition, offset};
 }
 
