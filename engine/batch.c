@@ -92,7 +92,11 @@ static void send_on(struct shard *shard, const struct record *record, int32_t pa
 	bool sent_before = record->origin.partition != record->position.partition ||
 	                   record->origin.offset != record->position.offset;
 
-	if (sent_before)
+	if (shard->spec->guarded)
+		outbox_dead_letter_at(shard->outbox, "route", "misrouted",
+		        "the record lies on another partition than its key's: whoever may write this topic "
+		        "never puts it there; check who else may");
+	else if (sent_before)
 		outbox_dead_letter_at(shard->outbox, "route", "misrouted",
 		        "the record was sent on to this partition, but its key belongs to another: the "
 		        "topic's "

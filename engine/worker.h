@@ -109,7 +109,8 @@ struct worker_spec {
 	const char *changelog;
 	const char *outputs[WORKER_OUTPUTS_MAX]; /* outbox_record()'s numbers; NULL-terminated */
 	const char *dead_letters;
-	const char *tell;                  /* non-transactional topic of worker_tell(), or NULL */
+	bool guarded;     /* the input is not this role's to write: strays are dead letters */
+	const char *tell; /* non-transactional topic of worker_tell(), or NULL */
 	const struct option_spec *options; /* the process's own, after the common ones */
 	const char *summary;               /* for --help */
 	uint32_t lane_limit;               /* effects under way per shard and lane; 0: 64 */

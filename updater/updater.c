@@ -348,6 +348,7 @@ const struct worker_spec updater_spec = {
         .changelog = TOPIC_UPDATER_STATE,
         .outputs = {[UPDATER_UPDATED] = TOPIC_UPDATED, [UPDATER_STATUS] = TOPIC_STATUS},
         .dead_letters = TOPIC_DLQ,
+        .guarded = true,
         .options = updater_options,
         .summary =
                 "Makes each released version current on its distribution points, never before it is staged "

@@ -409,6 +409,22 @@ Test(shard_route, sends_a_stray_on_once_then_to_the_dead_letters, .fini = fini)
 	cr_assert(strncmp(fake_last_row(world.kafka, "@position"), "1 2 1 ", 6) == 0, "both are behind us");
 }
 
+Test(shard_route, sends_nothing_on_where_the_input_is_anothers_to_write, .fini = fini)
+{
+	struct worker_spec guarded = toy_spec;
+
+	guarded.guarded = true;
+	world.spec = &guarded;
+	world_open(NULL);
+	fake_send(world.kafka, fake_key_elsewhere(world.kafka), "put stray");
+	world_run();
+	cr_assert_null(fake_find(world.kafka, OUTBOX_REROUTE, "put stray"));
+	const struct fake_message *letter = fake_find(world.kafka, OUTBOX_DEAD_LETTER, "put stray");
+	cr_assert(letter);
+	cr_assert(strstr(letter->headers, "__connect.errors.exception.class=misrouted;"));
+	cr_assert_eq(world_outputs(NULL), 0);
+}
+
 Test(shard_route, applies_what_was_sent_on_to_here, .fini = fini)
 {
 	world_open(NULL);

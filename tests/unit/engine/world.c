@@ -8,7 +8,8 @@ struct world world;
 
 static void new_shard(void)
 {
-	world.shard = shard_new(&toy_spec, &world.toy, world.kafka->partition, world.kafka, &world.limits);
+	world.shard = shard_new(world.spec ? world.spec : &toy_spec, &world.toy, world.kafka->partition,
+	        world.kafka, &world.limits);
 	world.kafka->shard = world.shard;
 }
 

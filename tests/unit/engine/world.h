@@ -9,6 +9,7 @@ extern struct world {
 	struct kafka *kafka;
 	struct shard *shard;
 	struct toy toy;
+	const struct worker_spec *spec; /* NULL: toy_spec */
 	struct shard_limits limits;
 	struct error err;
 } world;
