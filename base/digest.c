@@ -11,7 +11,6 @@ struct digest_stream {
 	EVP_MD_CTX *context;
 };
 
-
 static void to_hex(const unsigned char *bytes, size_t len, char *text)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -381,7 +381,8 @@ void spool_cancel(struct spool_fetch *fetch)
 enum status spool_open(const struct spool_options *options, struct pump *pump, struct agenda *agenda,
         struct spool **ret, struct error *err)
 {
-	mkdir(options->dir, 0700); /* its parent is the operator's to make; what fails here fails below with words */
+	mkdir(options->dir,
+	        0700); /* its parent is the operator's to make; what fails here fails below with words */
 	int fd = open_nameless(options->dir);
 
 	if (fd < 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -84,6 +85,17 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Sockets of every shard and transfer, and files of the spool: as many as we may have. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 static void take_signals(struct worker *worker)
@@ -349,6 +361,7 @@ int worker_main(const struct worker_spec *spec, int argc, char **argv)
 	sigset_t set;
 
 	block_signals(&set);
+	raise_file_limit();
 	log_set_role(spec->role);
 	if (options_parse(&command, argc, argv, &worker.options, &printed, &err) != STATUS_OK) {
 		fprintf(stderr, "%s: %s\nTry '%s --help'.\n", name, err.message, name);
