@@ -129,6 +129,17 @@ void config_set(rd_kafka_conf_t *config, const char *name, const char *value)
 	(void)result;
 }
 
+void config_tune(rd_kafka_conf_t *config, const struct options *options, const char *name, const char *value)
+{
+	for (size_t i = 0; i < options_property_count(options); i++) {
+		const char *given, *text;
+		options_property(options, i, &given, &text);
+		if (strcmp(given, name) == 0)
+			return;
+	}
+	config_set(config, name, value);
+}
+
 static enum status set_properties(rd_kafka_conf_t *config, const struct options *options, struct error *err)
 {
 	enum status status = STATUS_OK;

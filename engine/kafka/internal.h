@@ -26,7 +26,10 @@ void *chatter_owner(const struct chatter *chatter);
  * to set. quiet: this handle's chatter is kept for errors, but not logged. */
 must_check enum status config_new(const struct options *options, struct chatter *chatter, bool quiet,
         rd_kafka_conf_t **ret_config, struct error *err);
-void config_set(rd_kafka_conf_t *config, const char *name, const char *value); /* ours: cannot fail */
+/* Ours, over the user's; cannot fail. */
+void config_set(rd_kafka_conf_t *config, const char *name, const char *value);
+/* Ours unless the user chose another. */
+void config_tune(rd_kafka_conf_t *config, const struct options *options, const char *name, const char *value);
 must_check enum status config_check(const struct options *options, struct error *err);
 
 /* Takes config, also on failure. */

@@ -8,12 +8,13 @@
 
 enum { METADATA_MS = 10000 };
 
-static void set_number(rd_kafka_conf_t *config, const char *name, int number)
+static void tune(rd_kafka_conf_t *config, const struct options *options, const char *name, int number)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", number);
-	config_set(config, name, text);
+	if (number)
+		config_tune(config, options, name, text);
 }
 
 enum status reader_open(const struct options *options, struct chatter *chatter, struct reader_bounds bounds,
@@ -30,12 +31,10 @@ enum status reader_open(const struct options *options, struct chatter *chatter, 
 	config_set(config, "enable.auto.commit", "false");
 	config_set(config, "enable.auto.offset.store", "false");
 	config_set(config, "auto.offset.reset", "error");
-	set_number(config, "queued.min.messages", bounds.messages);
-	set_number(config, "queued.max.messages.kbytes", bounds.kbytes);
-	if (bounds.fetch_bytes)
-		set_number(config, "fetch.message.max.bytes", bounds.fetch_bytes);
-	if (bounds.wait_ms)
-		set_number(config, "fetch.wait.max.ms", bounds.wait_ms);
+	tune(config, options, "queued.min.messages", bounds.messages);
+	tune(config, options, "queued.max.messages.kbytes", bounds.kbytes);
+	tune(config, options, "fetch.message.max.bytes", bounds.fetch_bytes);
+	tune(config, options, "fetch.wait.max.ms", bounds.wait_ms);
 	status = handle_new(RD_KAFKA_CONSUMER, config, &handle, err);
 	if (status != STATUS_OK)
 		return status;

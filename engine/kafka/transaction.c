@@ -31,7 +31,7 @@ static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, v
 
 /* ---- the producer */
 
-static enum status config_producer(struct kafka *kafka, rd_kafka_conf_t *config)
+static void config_producer(struct kafka *kafka, rd_kafka_conf_t *config)
 {
 	struct process *process = kafka->process;
 	char text[32], *id;
@@ -43,11 +43,10 @@ static enum status config_producer(struct kafka *kafka, rd_kafka_conf_t *config)
 	snprintf(text, sizeof(text), "%d", TRANSACTION_MS);
 	config_set(config, "transaction.timeout.ms", text);
 	snprintf(text, sizeof(text), "%lld", (long long)process->limits.linger_ms);
-	config_set(config, "linger.ms", text);
-	config_set(config, "retry.backoff.ms", "10");
-	config_set(config, "queue.buffering.max.messages", "200000");
+	config_tune(config, process->options, "linger.ms", text);
+	config_tune(config, process->options, "retry.backoff.ms", "10");
+	config_tune(config, process->options, "queue.buffering.max.messages", "200000");
 	rd_kafka_conf_set_dr_msg_cb(config, on_delivery);
-	return STATUS_OK;
 }
 
 /* Which lane a message goes: outputs by number, then these. */
@@ -71,10 +70,10 @@ static enum status producer_open(struct kafka *kafka, struct error *err)
 	rd_kafka_conf_t *config;
 	enum status status = config_new(process->options, process->chatter, true, &config, err);
 
-	if (status == STATUS_OK)
-		status = config_producer(kafka, config);
-	if (status == STATUS_OK)
-		status = handle_new(RD_KAFKA_PRODUCER, config, &kafka->producer, err);
+	if (status != STATUS_OK)
+		return status;
+	config_producer(kafka, config);
+	status = handle_new(RD_KAFKA_PRODUCER, config, &kafka->producer, err);
 	if (status != STATUS_OK)
 		return status;
 	if (!kafka->lanes)
