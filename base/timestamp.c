@@ -1,21 +1,45 @@
 #include "base/timestamp.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+static void put_digits(char *at, unsigned number, unsigned digits)
+{
+	while (digits--) {
+		at[digits] = (char)('0' + number % 10);
+		number /= 10;
+	}
+}
+
+/* The date of a day counted from 1970-01-01, in the Gregorian calendar. Years are counted from March, so that
+ * the leap day is the last of its year. */
+static void put_date(char *text, unsigned days)
+{
+	days += 719468; /* since 0000-03-01 */
+	unsigned era = days / 146097, day = days % 146097;
+	unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= 365 * year + year / 4 - year / 100;
+	unsigned month = (5 * day + 2) / 153; /* 0: March */
+
+	day -= (153 * month + 2) / 5;
+	put_digits(text, era * 400 + year + (month >= 10), 4);
+	put_digits(text + 5, month < 10 ? month + 3 : month - 9, 2);
+	put_digits(text + 8, day + 1, 2);
+}
+
+/* Digit by digit: every record carries a time, and gmtime_r() with snprintf() is slow. */
 void timestamp_format(int64_t ms, char text[TIMESTAMP_SIZE])
 {
-	const int64_t last = INT64_C(253402300799999);
-	struct tm day;
+	const int64_t last = INT64_C(253402300799999), day_ms = 86400000;
 
 	ms = ms < 0 ? 0 : ms > last ? last : ms;
-	time_t seconds = (time_t)(ms / 1000);
-	gmtime_r(&seconds, &day);
-	snprintf(text, TIMESTAMP_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-	        (unsigned)(day.tm_year + 1900) % 10000, (unsigned)(day.tm_mon + 1) % 100,
-	        (unsigned)day.tm_mday % 100, (unsigned)day.tm_hour % 100, (unsigned)day.tm_min % 100,
-	        (unsigned)day.tm_sec % 100, (unsigned)(ms % 1000));
+	unsigned rest = (unsigned)(ms % day_ms);
+	memcpy(text, "0000-00-00T00:00:00.000Z", TIMESTAMP_SIZE);
+	put_date(text, (unsigned)(ms / day_ms));
+	put_digits(text + 11, rest / 3600000, 2);
+	put_digits(text + 14, rest / 60000 % 60, 2);
+	put_digits(text + 17, rest / 1000 % 60, 2);
+	put_digits(text + 20, rest % 1000, 3);
 }
 
 /* Reads exactly `digits` decimal digits. */

@@ -1,4 +1,5 @@
 /* JSON written by appending: no tree, no format strings, one buffer_add() for most pieces. */
+#include "base/timestamp.h"
 #include "schemas/json.h"
 #include "schemas/names.h"
 
@@ -144,45 +145,15 @@ void json_add_raw(struct buffer *out, const char *json)
 	buffer_add_text(out, json);
 }
 
-static void put_digits(char *at, unsigned number, unsigned digits)
-{
-	while (digits--) {
-		at[digits] = (char)('0' + number % 10);
-		number /= 10;
-	}
-}
-
-/* Days since 1970-01-01 to a date of the Gregorian calendar. Years are counted from March, so that the leap
- * day is the last of its year. */
-static void put_date(char *text, unsigned days)
-{
-	days += 719468; /* since 0000-03-01 */
-	unsigned era = days / 146097, day = days % 146097;
-	unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-	day -= 365 * year + year / 4 - year / 100;
-	unsigned month = (5 * day + 2) / 153; /* 0: March */
-
-	day -= (153 * month + 2) / 5;
-	put_digits(text, era * 400 + year + (month >= 10), 4);
-	put_digits(text + 5, month < 10 ? month + 3 : month - 9, 2);
-	put_digits(text + 8, day + 1, 2);
-}
-
 void json_add_time(struct buffer *out, int64_t ms)
 {
-	const int64_t last = INT64_C(253402300799999);
-	const int64_t day_ms = 86400000;
-	char text[] = "\"0000-00-00T00:00:00.000Z\"";
+	char text[1 + TIMESTAMP_SIZE];
 
-	ms = ms < 0 ? 0 : ms > last ? last : ms;
-	put_date(text + 1, (unsigned)(ms / day_ms));
-	unsigned rest = (unsigned)(ms % day_ms);
-	put_digits(text + 12, rest / 3600000, 2);
-	put_digits(text + 15, rest / 60000 % 60, 2);
-	put_digits(text + 18, rest / 1000 % 60, 2);
-	put_digits(text + 21, rest % 1000, 3);
+	text[0] = '"';
+	timestamp_format(ms, text + 1);
+	text[TIMESTAMP_SIZE] = '"'; /* in place of the NUL */
 	begin_value(out);
-	buffer_add(out, text, sizeof(text) - 1);
+	buffer_add(out, text, sizeof(text));
 }
 
 void json_put_text(struct buffer *out, const char *name, const char *text)

@@ -1,6 +1,9 @@
 #include "base/timestamp.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 Test(timestamp, formats_utc_with_milliseconds)
 {
@@ -12,6 +15,23 @@ Test(timestamp, formats_utc_with_milliseconds)
 	cr_assert_str_eq(text, "1970-01-01T00:00:00.000Z");
 	timestamp_format(INT64_MAX, text);
 	cr_assert_str_eq(text, "9999-12-31T23:59:59.999Z");
+}
+
+Test(timestamp, formats_each_day_as_the_c_library_does)
+{
+	const int64_t day_ms = 86400000;
+
+	for (int64_t ms = 0; ms < INT64_C(253402300800000); ms += day_ms + 12345) {
+		char text[TIMESTAMP_SIZE], expected[TIMESTAMP_SIZE];
+		time_t seconds = (time_t)(ms / 1000);
+		struct tm moment;
+
+		timestamp_format(ms, text);
+		gmtime_r(&seconds, &moment);
+		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S", &moment);
+		cr_assert(memcmp(text, expected, 19) == 0 && atoi(text + 20) == ms % 1000, "%jd: %s, not %s",
+		        (intmax_t)ms, text, expected);
+	}
 }
 
 Test(timestamp, parses_what_rfc_3339_allows)
