@@ -115,6 +115,15 @@ static void add_query(const char *query, struct buffer *out)
 	}
 }
 
+/* curl would take the path of "http:///path" or "http:/path" for a host. */
+static bool lacks_host(const char *text)
+{
+	size_t scheme = strcspn(text, ":");
+
+	return (strncasecmp(text, "http:", 5) == 0 || strncasecmp(text, "https:", 6) == 0) &&
+	       strspn(text + scheme + 1, "/") != 2;
+}
+
 /* What is refused whatever a parser makes of it; NULL or why not. */
 static const char *text_problem(const char *text, enum url_form form)
 {
@@ -126,6 +135,8 @@ static const char *text_problem(const char *text, enum url_form form)
 	for (const char *c = text; *c; c++)
 		if (is_control((unsigned char)*c) || *c == '\\')
 			return "has a control character or a backslash";
+	if (lacks_host(text))
+		return "has no host; write scheme://host/path";
 	if (memchr(authority, '@', strcspn(authority, "/?#")))
 		return "has a user or password; name a credentials_file instead";
 	if (memchr(authority, '%', strcspn(authority, "/?#")) && strncasecmp(text, "file:", 5) != 0)

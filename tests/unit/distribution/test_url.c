@@ -55,15 +55,16 @@ Test(url_normalise, ends_a_folder_with_a_slash)
 Test(url_normalise, refuses_what_can_be_read_in_two_ways)
 {
 	static const char *const refused[] = {"", "h", "//h/a", "/srv/src", "http://", "http:///",
-	        "http://h/../a", "http://h/a/..", "http://h/./a", "http://h/a/.", "http://h/%2e%2e/a",
-	        "http://h/%2E./a", "http://h/.%2e/", "http://h/a/%2e", "http://h/..;x=y/a",
-	        "http://h/..%3bx/a", "http://h/a%2Fb", "http://h/a%2fb", "http://h/a%5Cb", "http://h/a\\b",
-	        "http:\\\\h\\a", "http://h\\@evil/", "http://h/a%00b", "http://h/a%0ab", "http://h/a\nb",
-	        "http://h/a\tb", "http://h/a%7fb", "http://h//a", "http://h/a//b", "http://h/a//",
-	        "http://h/%", "http://h/%4", "http://h/%zz", "http://h/a#b", "http://h/#", "ftp://h/a",
-	        "gopher://h/a", "javascript:alert(1)", "file://elsewhere/srv", "file:///srv/../etc/passwd",
-	        "file:///srv//src", "file:///srv/a?b", "http://h:0x50/", "http://h:99999/", "http://h h/",
-	        "http://h%41/", "http://\xc3\xa4/", "http://[fe80::1%25eth0]/", "http://h:-1/"};
+	        "http:///a", "https:/a", "http:a", "http://?a", "http://h/../a", "http://h/a/..",
+	        "http://h/./a", "http://h/a/.", "http://h/%2e%2e/a", "http://h/%2E./a", "http://h/.%2e/",
+	        "http://h/a/%2e", "http://h/..;x=y/a", "http://h/..%3bx/a", "http://h/a%2Fb",
+	        "http://h/a%2fb", "http://h/a%5Cb", "http://h/a\\b", "http:\\\\h\\a", "http://h\\@evil/",
+	        "http://h/a%00b", "http://h/a%0ab", "http://h/a\nb", "http://h/a\tb", "http://h/a%7fb",
+	        "http://h//a", "http://h/a//b", "http://h/a//", "http://h/%", "http://h/%4", "http://h/%zz",
+	        "http://h/a#b", "http://h/#", "ftp://h/a", "gopher://h/a", "javascript:alert(1)",
+	        "file://elsewhere/srv", "file:///srv/../etc/passwd", "file:///srv//src", "file:///srv/a?b",
+	        "http://h:0x50/", "http://h:99999/", "http://h h/", "http://h%41/", "http://\xc3\xa4/",
+	        "http://[fe80::1%25eth0]/", "http://h:-1/"};
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		expect_refused(refused[i], URL_FILE);
