@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The door of this room: content on distribution points. It knows nothing of Kafka: a fence here is just a
- * number that only grows within one log.
+/* The door of this room: content on distribution points. It knows nothing of logs or queues: a fence here is
+ * just a number that only grows within one log.
  *
  * One I/O thread drives all transfers and pointers of the process with curl's multi interface; what blocks
  * (files, hashing) runs on a small pool. Any thread may submit, cancel or reload; done callbacks come from

@@ -24,7 +24,7 @@ struct options;
 
 /* What a command is, for its --help. Ends of arrays: name NULL, text NULL. */
 struct command_spec {
-	const char *name;                  /* "holdpoint-stager" or "holdpoint-producer create" */
+	const char *name;                  /* "program" or "program command" */
 	const char *usage;                 /* "[OPTION]… PKG VERSION" */
 	const char *summary;               /* paragraphs */
 	const char *examples;              /* lines, each a command that works as written */

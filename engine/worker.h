@@ -97,6 +97,9 @@ struct effector {
 	enum effect_start (*start)(void *shell, const void *state, const struct effect_context *context,
 	        uint64_t *ret_effect, int64_t *ret_offset);
 	void (*cancel)(void *shell, uint64_t effect);
+	/* Whether the place behind this lane refuses, by itself, work that a later owner has overtaken: then what is
+	 * wanted early may start early. NULL: nowhere. */
+	bool (*refuses_stale)(void *shell, struct view lane);
 };
 
 enum { WORKER_OUTPUTS_MAX = 8 };
@@ -104,7 +107,7 @@ enum { WORKER_OUTPUTS_MAX = 8 };
 struct worker;
 
 struct worker_spec {
-	const char *role;  /* "stager": group and transactional ids begin with prefix + role */
+	const char *role;  /* group and transactional ids begin with prefix + role */
 	const char *input; /* topic names without prefix */
 	const char *changelog;
 	const char *outputs[WORKER_OUTPUTS_MAX]; /* outbox_record()'s numbers; NULL-terminated */
