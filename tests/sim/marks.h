@@ -6,33 +6,29 @@
 
 /* What a run has reached: a simulation that never makes a situation proves nothing about it. Counted over all
  * seeds; each must have been reached after enough of them. */
-#define MARKS(mark)                                                                                                                              \
-	mark(job_accepted) mark(job_rejected) mark(job_held) mark(job_completed) mark(job_failed) mark(job_expired) mark(                        \
-	        job_superseded) mark(job_duplicate) mark(job_id_conflict) mark(job_content_conflict) mark(job_same_version_again)                \
-	        mark(update_with_content) mark(update_before_create) mark(gate_all_released) mark(targets_adopted_late) mark(                    \
-	                point_pending) mark(point_retrying) mark(point_staged) mark(point_failed) mark(point_updated)                            \
-	                mark(staged) mark(staged_anew) mark(release) mark(withheld_expired) mark(withheld_superseded) mark(                      \
-	                        withheld_failed) mark(updated) mark(updated_anew) mark(dead_letter) mark(reroute) mark(dead_reroute)             \
-	                        mark(dead_staged) mark(claim) mark(takeover) mark(fenced) mark(commit_aborted) mark(                             \
-	                                commit_answer_lost) mark(commit_refused) mark(claim_answer_lost) mark(claim_outrun)                      \
-	                                mark(recalled) mark(not_ours_any_more) mark(compaction) mark(crash) mark(                                \
-	                                        crash_inside_transaction) mark(planned_restart) mark(stall) mark(stall_beyond_session)           \
-	                                        mark(rebalance) mark(two_owners) mark(resumed_after_revoke) mark(                                \
-	                                                revoke_timed_out) mark(transfer_ok) mark(transfer_retry)                                 \
-	                                                mark(transfer_reject) mark(transfer_answer_lost) mark(                                   \
-	                                                        transfer_canceled) mark(transfer_of_the_dead) mark(transfer_of_a_zombie)         \
-	                                                        mark(transfer_by_two) mark(pointer_set) mark(                                    \
-	                                                                pointer_newer) mark(pointer_unknown) mark(pointer_answer_lost)           \
-	                                                                mark(pointer_locked) mark(pointer_read_other) mark(                      \
-	                                                                        pointer_seal_missing) mark(pointer_of_the_dead)                  \
-	                                                                        mark(pointer_of_a_zombie) mark(                                  \
-	                                                                                pointer_zombie_refused) mark(pointer_went_back_unfenced) \
-	                                                                                mark(pointer_canceled) mark(                             \
-	                                                                                        point_unreachable) mark(point_replaced)          \
-	                                                                                        mark(point_foreign) mark(                        \
-	                                                                                                point_not_initialised)                   \
-	                                                                                                mark(point_changed)                      \
-	                                                                                                        mark(pair_checked)
+/* clang-format off */
+#define MARKS(mark) \
+	mark(job_accepted) mark(job_completed) mark(job_content_conflict) mark(job_duplicate) \
+	mark(job_expired) mark(job_failed) mark(job_held) mark(job_id_conflict) mark(job_rejected) \
+	mark(job_same_version_again) mark(job_superseded) mark(update_before_create) \
+	mark(update_with_content) mark(gate_all_released) mark(targets_adopted_late) mark(staged) \
+	mark(staged_anew) mark(release) mark(withheld_expired) mark(withheld_failed) \
+	mark(withheld_superseded) mark(updated) mark(updated_anew) mark(point_changed) \
+	mark(point_failed) mark(point_foreign) mark(point_not_initialised) mark(point_pending) \
+	mark(point_replaced) mark(point_retrying) mark(point_staged) mark(point_unreachable) \
+	mark(point_updated) mark(dead_letter) mark(dead_reroute) mark(dead_staged) mark(reroute) \
+	mark(claim) mark(claim_answer_lost) mark(claim_outrun) mark(takeover) mark(fenced) \
+	mark(commit_aborted) mark(commit_answer_lost) mark(commit_refused) mark(recalled) \
+	mark(not_ours_any_more) mark(compaction) mark(crash) mark(crash_inside_transaction) \
+	mark(planned_restart) mark(stall) mark(stall_beyond_session) mark(rebalance) \
+	mark(two_owners) mark(resumed_after_revoke) mark(revoke_timed_out) \
+	mark(transfer_answer_lost) mark(transfer_by_two) mark(transfer_canceled) \
+	mark(transfer_of_a_zombie) mark(transfer_of_the_dead) mark(transfer_ok) \
+	mark(transfer_reject) mark(transfer_retry) mark(pointer_answer_lost) mark(pointer_canceled) \
+	mark(pointer_locked) mark(pointer_newer) mark(pointer_of_a_zombie) \
+	mark(pointer_of_the_dead) mark(pointer_read_other) mark(pointer_set) mark(pointer_unknown) \
+	mark(pointer_went_back_unfenced) mark(pair_checked)
+/* clang-format on */
 
 enum mark {
 #define MARK_NAME(name) MARK_##name,

@@ -114,7 +114,7 @@ static void strike(void *context)
 
 	if (!worker_is_up(process))
 		return;
-	if (world_percent(50))
+	if (world_percent(30))
 		crash(process);
 	else
 		stall(process);

@@ -29,7 +29,7 @@ struct op {
 	void *context;
 
 	bool in_flight; /* what it does is on its way already: neither stall nor death stops it */
-	bool canceled, answered;
+	bool slow, canceled, answered;
 	int64_t held_since; /* by a stall; 0: not */
 	int events;
 	struct transfer_result transfer;
@@ -164,11 +164,12 @@ static void fail(struct op *op, enum status status, const char *code)
 	op->pointer.retry_after_ms = op->transfer.retry_after_ms = world_percent(5) ? 3000 : 0;
 }
 
+/* Whether nobody wants it any more, and it goes on all the same. */
 static bool is_zombie(const struct op *op)
 {
 	const struct sim_owner *owner = &op->distribution->owner;
 
-	return op->distribution->crashed || !owner->is_owner(owner->context, op->partition);
+	return op->canceled || op->distribution->crashed || !owner->is_owner(owner->context, op->partition);
 }
 
 /* Whether the point can be spoken with, and is who it should be. */
@@ -258,7 +259,7 @@ static void see(struct op *op, enum pointer_outcome outcome)
 {
 	op->pointer = (struct pointer_result){.outcome = outcome, .status = STATUS_OK};
 	if (outcome == POINTER_IS_NEWER)
-		mark(is_zombie(op) ? MARK_pointer_zombie_refused : MARK_pointer_newer);
+		mark(MARK_pointer_newer);
 }
 
 static bool seal_is_there(struct op *op)
@@ -353,7 +354,7 @@ static bool step(struct op *op)
 static void go_on(struct op *op)
 {
 	if (!step(op)) {
-		schedule(op, world_between(1, 300));
+		schedule(op, world_between(1, op->slow ? 15000 : 300));
 		return;
 	}
 	op->phase = OP_ANSWERS;
@@ -472,10 +473,11 @@ static struct op *submit(struct distribution *distribution, enum op_kind kind, c
 	        : kind == OP_SWITCH ? "switch"
 	                            : "look",
 	        package, version, point);
-	if (!distribution->crashed && world_thousandth(world_chance()->strike_in_operation))
+	bool struck = !distribution->crashed && world_thousandth(world_chance()->strike_in_operation);
+	op->slow = world_percent(struck ? 70 : world_chance()->slow_operation);
+	if (struck)
 		worker_strike(distribution->owner.process);
-	bool slow = world_percent(world_chance()->slow_operation);
-	schedule(op, slow                  ? world_between(1000, 20000)
+	schedule(op, op->slow              ? world_between(1000, 20000)
 	             : kind == OP_TRANSFER ? world_between(1, 2000)
 	                                   : world_between(1, 200));
 	return op;

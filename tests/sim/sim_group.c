@@ -14,6 +14,7 @@ static struct group {
 	uint64_t generation;
 	int64_t until;
 	int owner[PARTITIONS];   /* process; -1: nobody */
+	bool kicked[MEMBERS];    /* its session ended, and it has not come again */
 	bool joined[MEMBERS];    /* the generation that is coming */
 	uint64_t heard[MEMBERS]; /* generation of the last assignment that arrived */
 } groups[2];
@@ -86,7 +87,8 @@ static void send(const struct group *group, int member, bool revoke)
 static bool is_ready(const struct group *group)
 {
 	for (int member = 0; member < MEMBERS; member++)
-		if (worker_is_up(process_of(group, member)) && !group->joined[member])
+		if (worker_is_up(process_of(group, member)) && !group->joined[member] &&
+		        !group->kicked[member])
 			return false;
 	return true;
 }
@@ -149,25 +151,31 @@ void group_rebalance(bool updaters)
 void group_comes(int process)
 {
 	lives[process]++;
+	group_of(process)->kicked[process % MEMBERS] = false;
 	group_of(process)->heard[process % MEMBERS] = 0;
 	group_rebalance(group_of(process)->updaters);
 }
 
 static void session_ends(void *context)
 {
-	struct group *group = context;
+	int process = *(int *)context;
+	struct group *group = group_of(process);
 
+	if (worker_is_up(process) && !world_is_stalled(process))
+		return;
+	group->kicked[process % MEMBERS] = true;
 	group_rebalance(group->updaters);
 }
 
 void group_loses(int process, bool planned)
 {
-	struct group *group = group_of(process);
+	static int numbers[PROCESSES];
 
+	numbers[process] = process;
 	if (planned)
-		group_rebalance(group->updaters);
+		group_rebalance(group_of(process)->updaters);
 	else
-		world_after(SESSION_MS, session_ends, group);
+		world_after(SESSION_MS, session_ends, &numbers[process]);
 }
 
 void group_joins(int process)
@@ -182,6 +190,7 @@ void group_joins(int process)
 /* Of one that comes too late: told once it is awake. */
 void worker_was_stalled(int process)
 {
+	group_of(process)->kicked[process % MEMBERS] = false;
 	if (worker_is_up(process))
 		group_rebalance(group_of(process)->updaters);
 }
