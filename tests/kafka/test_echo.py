@@ -6,6 +6,7 @@ usage: test_echo.py ECHO_WORKER [SCENARIO…]      (through with_kafka)
 import collections
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import urllib.error
 import urllib.request
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOOTSTRAP = os.environ["HOLDPOINT_TEST_BOOTSTRAP"]
@@ -191,6 +193,47 @@ def scenario_outlasts_its_broker(world):
     world.check()
 
 
+def scenario_outlasts_a_paused_broker(world):
+    """The broker hangs for longer than a transaction may last."""
+    if not KAFKA_DIR:
+        print("    (skipped: the broker is not ours to pause)")
+        return
+    kafka = [str(ROOT / "script" / "kafka")]
+    world.start("a")
+    world.start("b")
+    world.wait_running("a")
+    world.wait_running("b")
+    world.produce_steadily()
+    time.sleep(1)
+    subprocess.run(kafka + ["pause", "1", "--dir", KAFKA_DIR], check=True)
+    time.sleep(20)
+    subprocess.run(kafka + ["resume", "1", "--dir", KAFKA_DIR], check=True)
+    time.sleep(5)
+    world.finish_producing()
+    world.check()
+    world.workers["a"].send_signal(signal.SIGTERM)
+    assert wait_exit(world.workers["a"]) == 0
+
+
+def scenario_refuses_another_log(world):
+    """The input is deleted and made again: its offsets mean other records now."""
+    world.start("a")
+    world.produce(4)
+    assert world.producer.flush(30) == 0
+    world.check()
+    world.workers["a"].send_signal(signal.SIGTERM)
+    assert wait_exit(world.workers["a"]) == 0
+    admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
+    for future in admin.delete_topics([world.prefix + "in"]).values():
+        future.result(30)
+    wait_until("the topic is gone", lambda: world.prefix + "in" not in admin.list_topics(timeout=10).topics)
+    subprocess.run([world.binary, "topics", "-b", BOOTSTRAP, "--prefix", world.prefix], check=True,
+                   stderr=subprocess.DEVNULL)
+    world.start("b")
+    assert wait_exit(world.workers["b"]) == 1
+    assert "log_recreated" in world.log("b"), world.log("b")
+
+
 def scenario_says_what_is_missing(world):
     world.prefix = "no-such-prefix."
     world.start("a")
@@ -243,6 +286,8 @@ def main():
             if "Sanitizer" in text or "runtime error" in text:
                 failed.append(name)
                 print(text)
+        if name not in failed:
+            shutil.rmtree(folder)
     sys.exit(bool(failed))
 
 
