@@ -224,13 +224,26 @@ static void stage_again(struct gate_turn *turn, struct gate_version *version, st
 	updates_look_at(turn, version->name);
 }
 
+static bool is_to_be_staged_on(const struct gate_state *state, const char *point)
+{
+	for (size_t i = 0; i < state->versions.count; i++)
+		if (gate_staging_find(state->versions.items[i], point) != NULL)
+			return true;
+	return false;
+}
+
 void apply_lost_content(struct gate_turn *turn, const struct gate_event *event)
 {
 	struct gate_point *point = gate_point_find(turn->state, event->point);
 
-	if (point == NULL || is_lost(event, event->dp_id))
+	if (is_lost(event, event->dp_id))
 		return;
-	if (is_lost(event, point->dp_id)) {
+	/* a transfer that met one of the lost ids may still be under way, and is told but once */
+	if (point == NULL && is_to_be_staged_on(turn->state, event->point))
+		point = gate_point_need(turn->state, event->point);
+	if (point == NULL)
+		return;
+	if (point->dp_id == NULL || is_lost(event, point->dp_id)) {
 		gate_text_set(&point->dp_id, event->dp_id);
 		touch_point(turn, point);
 	}

@@ -242,6 +242,14 @@ Test(gate_staging, does_not_count_what_a_replaced_dp_had_said)
 	                "staged 2.0 paris; dp 2.0 paris staged; completed c2 paris:completed"});
 }
 
+Test(gate_staging, does_not_count_what_was_lost_before_it_was_heard_of)
+{
+	RUN({"create c1 1.0 paris", "accepted c1 paris"}, {"lost paris id2 id1", ""},
+	        {"staged 1.0 paris id1", "dp 1.0 paris retrying dp_id_changed"}, {"wait 1000", ""},
+	        {"staged 1.0 paris id2",
+	                "staged 1.0 paris; dp 1.0 paris staged; completed c1 paris:completed"});
+}
+
 Test(gate_staging, lost_content_closes_the_gate_again)
 {
 	RUN({"create c1 1.0 paris,tokyo", "accepted c1 paris,tokyo"},
