@@ -14,15 +14,15 @@ enum { END_PATIENCE_MS = 5000 }; /* then calls that wait for Kafka are cut short
 
 struct member {
 	struct member *next;
-	struct crew *crew;
 	int32_t partition;
 	struct shard *shard;
-	struct kafka *kafka;
+	struct kafka *kafka; /* NULL once its thread has ended */
 	pthread_t thread;
-	atomic_bool over;
-	bool joined, ending;
+	atomic_bool ending; /* was told to, or did so by itself */
 	int64_t end_by_ms;
-	enum outcome outcome;
+	atomic_bool over; /* said by the thread, as its last act */
+	bool joined;
+	enum outcome outcome; /* once over */
 	struct error err;
 };
 
@@ -30,9 +30,9 @@ struct crew {
 	const struct worker_spec *spec;
 	struct process *process;
 	struct shard_limits limits;
-	pthread_mutex_t lock; /* members, notices */
+	pthread_mutex_t lock; /* of changes of the two below, and of other threads' looks at them */
 	struct member *members;
-	struct map *notices; /* name → struct buffer */
+	struct map *notices; /* name → struct view, with its bytes behind it */
 };
 
 struct crew *crew_new(
@@ -48,17 +48,11 @@ struct crew *crew_new(
 	return crew;
 }
 
-static void notice_free(void *notice)
-{
-	buffer_release(notice);
-	free(notice);
-}
-
 void crew_free(struct crew *crew)
 {
-	if (!crew || crew->members)
+	if (!crew)
 		return;
-	map_free(crew->notices, notice_free);
+	map_free(crew->notices, free);
 	pthread_mutex_destroy(&crew->lock);
 	free(crew);
 }
@@ -68,7 +62,7 @@ static void *run(void *context)
 	struct member *member = context;
 
 	member->outcome = shard_run(member->shard, &member->err);
-	atomic_store(&member->over, true);
+	member->over = true;
 	return NULL;
 }
 
@@ -77,7 +71,7 @@ static void give_notice(struct view name, void *notice, void *context)
 	struct member *member = context;
 	char *text = memory_copy(name.data, name.len);
 
-	shard_notice(member->shard, text, buffer_view(notice));
+	shard_notice(member->shard, text, *(const struct view *)notice);
 	free(text);
 }
 
@@ -98,7 +92,6 @@ void crew_begin(struct crew *crew, void *shell, int32_t partition)
 		return;
 	}
 	member = memory_alloc(sizeof(*member));
-	member->crew = crew;
 	member->partition = partition;
 	member->kafka = kafka_open(crew->process, partition);
 	member->shard = shard_new(crew->spec, shell, partition, member->kafka, &crew->limits);
@@ -158,8 +151,7 @@ static bool is_running(struct member *member)
 bool crew_is_hushed(struct crew *crew)
 {
 	for (struct member *member = crew->members; member; member = member->next)
-		if (!member->ending && !atomic_load(&member->over) && is_running(member) &&
-		        !shard_is_hushed(member->shard))
+		if (!member->ending && is_running(member) && !shard_is_hushed(member->shard))
 			return false;
 	return true;
 }
@@ -167,7 +159,10 @@ bool crew_is_hushed(struct crew *crew)
 static void note_end(struct member *member, struct error *err, enum status *status)
 {
 	pthread_join(member->thread, NULL);
-	member->joined = member->ending = true;
+	member->joined = true;
+	member->ending = true;
+	kafka_close(member->kafka);
+	member->kafka = NULL;
 	if (member->outcome == OUTCOME_REFUSED) {
 		*err = member->err;
 		log_line(LOG_ERROR, "shard refused", "partition", log_number(member->partition), "code",
@@ -184,7 +179,7 @@ enum status crew_reap(struct crew *crew, struct error *err)
 	enum status status = STATUS_OK;
 
 	for (struct member **at = &crew->members, *member; (member = *at);) {
-		if (!member->joined && atomic_load(&member->over))
+		if (!member->joined && member->over)
 			note_end(member, err, &status);
 		if (!member->joined && member->ending && clock_monotonic_ms() > member->end_by_ms)
 			kafka_end(member->kafka);
@@ -196,7 +191,6 @@ enum status crew_reap(struct crew *crew, struct error *err)
 		*at = member->next;
 		pthread_mutex_unlock(&crew->lock);
 		shard_free(member->shard);
-		kafka_close(member->kafka);
 		free(member);
 	}
 	return status;
@@ -222,15 +216,11 @@ size_t crew_outstanding(struct crew *crew)
 
 void crew_notice(struct crew *crew, const char *name, struct view notice)
 {
+	struct view *kept = memory_alloc(sizeof(*kept) + notice.len);
+
+	*kept = (struct view){memcpy(kept + 1, notice.data, notice.len), notice.len};
 	pthread_mutex_lock(&crew->lock);
-	struct buffer *kept = map_get(crew->notices, view_text(name));
-	if (!kept) {
-		kept = memory_alloc(sizeof(*kept));
-		buffer_init(kept, 1 << 20);
-		map_put(crew->notices, view_text(name), kept);
-	}
-	buffer_clear(kept);
-	buffer_add(kept, notice.data, notice.len);
+	free(map_put(crew->notices, view_text(name), kept));
 	for (struct member *member = crew->members; member; member = member->next)
 		shard_notice(member->shard, name, notice);
 	pthread_mutex_unlock(&crew->lock);

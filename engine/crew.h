@@ -11,8 +11,9 @@ struct crew;
 
 struct crew *crew_new(
         const struct worker_spec *spec, struct process *process, const struct shard_limits *limits);
-void crew_free(
-        struct crew *crew); /* what has not ended by then is leaked rather than torn from under its threads */
+/* After all threads have ended. Shards whose effects have not come back are leaked rather than torn from
+ * under them. */
+void crew_free(struct crew *crew);
 
 void crew_begin(struct crew *crew, void *shell, int32_t partition); /* or resumes the one that runs */
 void crew_end(struct crew *crew, int32_t partition);                /* nothing where there is none */
@@ -20,7 +21,8 @@ void crew_end_all(struct crew *crew);
 void crew_hush_all(struct crew *crew);
 bool crew_is_hushed(struct crew *crew);
 
-/* Joins threads that have ended. STATUS_FATAL where a shard was refused: err says why. */
+/* Joins threads that have ended, and frees what is done with. STATUS_FATAL where a shard was refused: err
+ * says why. */
 must_check enum status crew_reap(struct crew *crew, struct error *err);
 size_t crew_running(struct crew *crew);     /* threads that have not ended */
 size_t crew_outstanding(struct crew *crew); /* effects not come back */

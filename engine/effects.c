@@ -304,7 +304,7 @@ static struct effect *start(struct effects_table *table, struct lane *lane)
 	return effect;
 }
 
-struct effect *effects_table_take(struct effects_table *table, bool early)
+struct effect *effects_table_take(struct effects_table *table, effects_lane_filter *early, void *context)
 {
 	for (struct lane **at = &table->ready; *at;) {
 		struct lane *lane = *at;
@@ -312,7 +312,8 @@ struct effect *effects_table_take(struct effects_table *table, bool early)
 			*at = lane->next_ready;
 			lane->ready = false;
 			lane_drop_if_unused(table, lane);
-		} else if (early && !lane->waiting.first->early) {
+		} else if (early && !(lane->waiting.first->early &&
+		                            early(context, (struct view){lane->name, lane->name_len}))) {
 			at = &lane->next_ready;
 		} else {
 			return start(table, lane);

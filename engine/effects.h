@@ -12,8 +12,8 @@
  * tag: names one attempt of one piece of work within its key, so that a repeated attempt has another tag.
  * lane: work of one lane shares a bound on how much is under way per shard; what waits is started first come
  * first served. Lanes keep one slow place from delaying others. early: may start before the commit of the
- * batch that called for it, because its intent is in the log already and the world refuses stale fences by
- * itself. */
+ * batch that called for it, because its intent is in the log already; it does where the effector says that
+ * the lane refuses stale fences by itself. */
 struct effects;
 
 void effects_want(struct effects *effects, struct view tag, struct view lane, bool early);

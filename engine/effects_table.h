@@ -37,9 +37,10 @@ void effects_table_free(struct effects_table *table); /* before the store; cance
 void effects_table_derive(struct effects_table *table, struct cell *cell,
         void (*list)(const void *state, struct effects *effects));
 
-/* The next effect whose lane has room, now under way; NULL: none. early: only such as may start before the
- * commit. Its starter sets handle. */
-struct effect *effects_table_take(struct effects_table *table, bool early);
+/* The next effect whose lane has room, now under way; NULL: none. early, where not NULL: only such as were
+ * wanted early, in lanes that it is true for. Its starter sets handle. */
+typedef bool effects_lane_filter(void *context, struct view lane);
+struct effect *effects_table_take(struct effects_table *table, effects_lane_filter *early, void *context);
 void effects_table_put_back(struct effects_table *table, struct effect *effect); /* to the end of its line */
 void effects_table_ended(struct effects_table *table, struct effect *effect);    /* it is gone afterwards */
 void effects_table_cancel_all(struct effects_table *table);

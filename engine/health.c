@@ -58,7 +58,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 static enum status resolve(const char *listen, struct addrinfo **ret, struct error *err)
 {
 	const char *colon = strrchr(listen, ':');
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 
 	if (!colon || colon == listen || !colon[1])
 		return error_set(err, STATUS_REJECT, "invalid_option",
@@ -82,8 +82,8 @@ enum status health_open(
 		return status;
 	struct health *health = memory_alloc(sizeof(*health));
 	health->source = *source;
-	unsigned flags =
-	        MHD_USE_INTERNAL_POLLING_THREAD | (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+	/* AUTO: not select(), which a process with more than 1,024 open files cannot use */
+	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | (address->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
 	health->daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, health, MHD_OPTION_SOCK_ADDR,
 	        address->ai_addr, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 	        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_SECONDS, MHD_OPTION_END);

@@ -131,7 +131,7 @@ static enum outcome start_effects(struct shard *shard, struct error *err)
 			shard->needs_proof = true;
 			break;
 		}
-		effect = effects_table_take(effects, false);
+		effect = effects_table_take(effects, NULL, NULL);
 		if (!effect)
 			break;
 		enum outcome outcome = start_effect(shard, effect, err);
@@ -146,13 +146,14 @@ static enum outcome start_effects(struct shard *shard, struct error *err)
 static enum outcome start_early(struct shard *shard, struct error *err)
 {
 	struct effects_table *effects = shard->term->effects;
+	effects_lane_filter *refuses_stale = shard->spec->effector.refuses_stale;
 	size_t before = effects_table_under_way(effects);
 	int64_t until = clock_monotonic_ms() + EARLY_LINGER_MS, now;
 	struct effect *effect;
 
-	if (shard->hushed || shard->ended || shard->batch.records > EARLY_RECORDS)
+	if (!refuses_stale || shard->hushed || shard->ended || shard->batch.records > EARLY_RECORDS)
 		return OUTCOME_OK;
-	while ((effect = effects_table_take(effects, true)) != NULL) {
+	while ((effect = effects_table_take(effects, refuses_stale, shard->shell)) != NULL) {
 		enum outcome outcome = start_effect(shard, effect, err);
 		if (outcome != OUTCOME_OK)
 			return outcome;

@@ -77,13 +77,22 @@ void worker_tell(struct worker *worker, struct view key, struct view value)
 
 /* ---- signals: blocked in all threads, taken by the main loop */
 
-static void block_signals(sigset_t *set)
+static sigset_t our_signals(void)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, set, NULL);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+static void block_signals(void)
+{
+	const sigset_t set = our_signals();
+
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -101,9 +110,8 @@ static void raise_file_limit(void)
 static void take_signals(struct worker *worker)
 {
 	const struct timespec at_once = {0, 0};
-	sigset_t set;
+	const sigset_t set = our_signals();
 
-	block_signals(&set);
 	for (int number; (number = sigtimedwait(&set, NULL, &at_once)) > 0;) {
 		if (number == SIGHUP) {
 			if (worker->shell && worker->spec->reload)
@@ -207,10 +215,12 @@ static void drain(struct worker *worker)
 		take_signals(worker);
 		usleep(2000);
 	}
-	if (crew_running(worker->crew) > 0)
+	if (crew_running(worker->crew) > 0) { /* their threads use all that would be taken down */
 		log_line(LOG_WARN,
 		        "shards did not end in time; what they had under way is done by the next owner",
 		        NULL);
+		_exit(worker->exit_code);
+	}
 	group_leave(worker->process);
 	until = clock_monotonic_ms() + EFFECTS_MS;
 	while (crew_outstanding(worker->crew) > 0 && clock_monotonic_ms() < until)
@@ -358,9 +368,8 @@ int worker_main(const struct worker_spec *spec, int argc, char **argv)
 	        .kafka = true};
 	struct error err;
 	bool printed;
-	sigset_t set;
 
-	block_signals(&set);
+	block_signals();
 	raise_file_limit();
 	log_set_role(spec->role);
 	if (options_parse(&command, argc, argv, &worker.options, &printed, &err) != STATUS_OK) {

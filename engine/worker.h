@@ -97,8 +97,8 @@ struct effector {
 	enum effect_start (*start)(void *shell, const void *state, const struct effect_context *context,
 	        uint64_t *ret_effect, int64_t *ret_offset);
 	void (*cancel)(void *shell, uint64_t effect);
-	/* Whether the place behind this lane refuses, by itself, work that a later owner has overtaken: then what is
-	 * wanted early may start early. NULL: nowhere. */
+	/* Whether the place behind this lane refuses, by itself, work that a later owner has overtaken: then
+	 * what is wanted early may start early. NULL: nowhere. */
 	bool (*refuses_stale)(void *shell, struct view lane);
 };
 

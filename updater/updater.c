@@ -197,7 +197,8 @@ static void updater_apply(
 
 /* ---- effects ---- */
 
-/* A tag is "<distribution point>/<attempt>". */
+/* A tag is "<distribution point>/<attempt>". All are wanted early: a release is committed before it is read
+ * here. */
 static void updater_effects(const void *state, struct effects *effects)
 {
 	struct switch_task task;
@@ -208,8 +209,17 @@ static void updater_effects(const void *state, struct effects *effects)
 		int len = snprintf(tag, sizeof(tag), "%s/%u", task.distribution_point, task.attempt);
 
 		effects_want(
-		        effects, (struct view){tag, (size_t)len}, view_text(task.distribution_point), false);
+		        effects, (struct view){tag, (size_t)len}, view_text(task.distribution_point), true);
 	}
+}
+
+static bool updater_refuses_stale(void *shell, struct view lane)
+{
+	struct updater *updater = shell;
+	char name[DP_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%.*s", (int)lane.len, lane.data);
+	return distribution_refuses_older_fences(updater->distribution, name);
 }
 
 static enum effect_start updater_start(void *shell, const void *state, const struct effect_context *context,
@@ -360,7 +370,9 @@ const struct worker_spec updater_spec = {
                 .apply = updater_apply,
                 .effects = updater_effects,
                 .wake_at = updater_wake_at},
-        .effector = {.start = updater_start, .cancel = updater_cancel},
+        .effector = {.start = updater_start,
+                .cancel = updater_cancel,
+                .refuses_stale = updater_refuses_stale},
         .open = updater_open,
         .close = updater_close,
         .reload = updater_reload,

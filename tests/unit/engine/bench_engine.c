@@ -270,7 +270,7 @@ static void bench_effects(void)
 	effects_table_derive(table, cell, list_many);
 	say("effects: first derivation of 1,000 of one key", seconds() - before, 1);
 	struct effect *started[1000];
-	for (int i = 0; (effect = effects_table_take(table, false)) != NULL; i++)
+	for (int i = 0; (effect = effects_table_take(table, NULL, NULL)) != NULL; i++)
 		started[i] = effect;
 	before = seconds();
 	for (int i = 0; i < 1000; i++)

@@ -30,6 +30,7 @@ static const struct {
         {"a cancelled one keeps its place in the lane",
                 "want a t/l u/l v/l; start; want a v/l; start; end t; start", "+t +u -t -u +v"},
         {"early ones may start before others of other lanes", "want a t/l !u/m; early; start", "+u +t"},
+        {"an early one waits where stale ones are not refused", "want a !t/n !u/m; early", "+u"},
         {"an early one does not overtake its lane", "want a t/l !u/l; early", ""},
         {"all can be cancelled at once", "want a t/l u/l v/l; start; all", "+t +u -t -u"},
         {"a tag may be empty", "want a /l; start; want a", "+ -"},
@@ -84,11 +85,17 @@ static void want(const char *words)
 	effects_table_derive(table, cell, list);
 }
 
+static bool anywhere_but_n(void *context, struct view lane)
+{
+	(void)context;
+	return !view_is(lane, "n");
+}
+
 static void start_all(bool early)
 {
 	struct effect *effect;
 
-	while ((effect = effects_table_take(table, early)) != NULL) {
+	while ((effect = effects_table_take(table, early ? anywhere_but_n : NULL, NULL)) != NULL) {
 		effect->handle = running_count;
 		running[running_count++] = effect;
 		say('+', effect_tag(effect));

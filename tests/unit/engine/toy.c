@@ -292,6 +292,13 @@ void toy_release(struct toy *toy)
 	*toy = (struct toy){0};
 }
 
+static bool refuses_stale(void *shell, struct view lane)
+{
+	(void)shell;
+	(void)lane;
+	return true;
+}
+
 const struct worker_spec toy_spec = {
         .role = "toy",
         .input = "input",
@@ -299,5 +306,5 @@ const struct worker_spec toy_spec = {
         .outputs = {"output"},
         .dead_letters = "dlq",
         .machine = {state_new, state_free, state_load, state_is_empty, apply, list_effects, wake_at},
-        .effector = {start, cancel},
+        .effector = {start, cancel, refuses_stale},
 };

@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "producer/ask.h"
 #include "scratch.h"
 
@@ -32,9 +33,7 @@ static char *ask(enum job_type type, const char *const *arguments)
 		job_free(job);
 		return json;
 	}
-	json = malloc(ERROR_MESSAGE_MAX + ERROR_CODE_MAX);
-	sprintf(json, "%s: %s", err.code, err.message);
-	return json;
+	return memory_format("%s: %s", err.code, err.message);
 }
 
 #define ASK(type, ...) ask(type, (const char *const[]){__VA_ARGS__, NULL})
