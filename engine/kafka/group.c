@@ -7,6 +7,18 @@
 
 /* Group membership, and nothing else: what it assigns is paused at its end and never consumed here. */
 
+static void note_given(struct process *process, int32_t partition)
+{
+	if (partition < process->partitions)
+		atomic_store(&process->is_given[partition], true);
+	else
+		error_set(&process->failure, STATUS_FATAL, "partition_count",
+		        "%s had %d partitions and has more now: keys lie elsewhere than their rows; go back "
+		        "to the "
+		        "old count, or begin anew under another --prefix",
+		        process->input, process->partitions);
+}
+
 static void take_event(
         struct process *process, enum group_event event, const rd_kafka_topic_partition_list_t *list)
 {
@@ -17,8 +29,7 @@ static void take_event(
 	for (int32_t p = 0; p < process->partitions; p++)
 		atomic_store(&process->is_given[p], false);
 	for (int i = 0; event == GROUP_ASSIGNED && i < list->cnt; i++)
-		if (list->elems[i].partition < process->partitions)
-			atomic_store(&process->is_given[list->elems[i].partition], true);
+		note_given(process, list->elems[i].partition);
 }
 
 /* Only notes what happened: group_answer() tells the group when we are ready. */

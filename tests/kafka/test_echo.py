@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOOTSTRAP = os.environ["HOLDPOINT_TEST_BOOTSTRAP"]
@@ -232,6 +232,20 @@ def scenario_refuses_another_log(world):
     world.start("b")
     assert wait_exit(world.workers["b"]) == 1
     assert "log_recreated" in world.log("b"), world.log("b")
+
+
+def scenario_refuses_more_partitions(world):
+    """Partitions are added under a running worker: keys would lie elsewhere than their rows."""
+    world.start("a", "-X", "topic.metadata.refresh.interval.ms=1000")
+    world.wait_running("a")
+    admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
+    for future in admin.create_partitions([NewPartitions(world.prefix + "in", PARTITIONS + 1)]).values():
+        future.result(30)
+    assert wait_exit(world.workers["a"], 60) == 1
+    assert "code=partition_count" in world.log("a"), world.log("a")
+    world.start("b")
+    assert wait_exit(world.workers["b"]) == 1
+    assert "code=partition_count" in world.log("b"), world.log("b")
 
 
 def scenario_says_what_is_missing(world):
