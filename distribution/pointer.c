@@ -176,6 +176,16 @@ static enum seen take_pointer(struct switching *switching)
 	return seen;
 }
 
+/* Whether that is the answer: nothing is left to do. */
+static bool finish_if_decided(struct switching *switching, enum seen seen)
+{
+	if (seen == SEEN_WANTED)
+		finish(switching, POINTER_IS_WANTED);
+	else if (seen == SEEN_NEWER)
+		finish(switching, POINTER_IS_NEWER);
+	return seen == SEEN_WANTED || seen == SEEN_NEWER;
+}
+
 /* ---- back */
 
 static void took_back(struct step *step)
@@ -183,21 +193,12 @@ static void took_back(struct step *step)
 	struct switching *switching = step->context;
 	struct error err;
 
-	if (has_failed(switching))
+	if (has_failed(switching) || finish_if_decided(switching, take_pointer(switching)))
 		return;
-	switch (take_pointer(switching)) {
-	case SEEN_WANTED:
-		finish(switching, POINTER_IS_WANTED);
-		break;
-	case SEEN_NEWER:
-		finish(switching, POINTER_IS_NEWER);
-		break;
-	default:
-		error_set(&err, STATUS_RETRY, "read_back_mismatch",
-		        "%s was written to distribution point %s and reads back differently", switching->path,
-		        switching->point);
-		fail(switching, &err);
-	}
+	error_set(&err, STATUS_RETRY, "read_back_mismatch",
+	        "%s was written to distribution point %s and reads back differently", switching->path,
+	        switching->point);
+	fail(switching, &err);
 }
 
 /* ---- point */
@@ -247,20 +248,11 @@ static void compared(struct step *step)
 
 	if (has_failed(switching))
 		return;
-	switch (take_pointer(switching)) {
-	case SEEN_WANTED:
-		finish(switching, POINTER_IS_WANTED);
-		break;
-	case SEEN_NEWER:
-		finish(switching, POINTER_IS_NEWER);
-		break;
-	case SEEN_BROKEN:
-		switching->broken_before = true;
-		write_pointer(switching);
-		break;
-	default:
-		write_pointer(switching);
-	}
+	enum seen seen = take_pointer(switching);
+	if (finish_if_decided(switching, seen))
+		return;
+	switching->broken_before = seen == SEEN_BROKEN;
+	write_pointer(switching);
 }
 
 static void point(struct switching *switching)
@@ -334,12 +326,8 @@ static void looked(struct step *step)
 {
 	struct switching *switching = step->context;
 
-	if (has_failed(switching))
-		return;
-	enum seen seen = take_pointer(switching);
-	finish(switching, seen == SEEN_WANTED  ? POINTER_IS_WANTED
-	                  : seen == SEEN_NEWER ? POINTER_IS_NEWER
-	                                       : POINTER_IS_OTHER);
+	if (!has_failed(switching) && !finish_if_decided(switching, take_pointer(switching)))
+		finish(switching, POINTER_IS_OTHER);
 }
 
 static void identified(struct step *step)
