@@ -136,6 +136,9 @@ static void desire(const struct turn *turn, struct switch_point *point, const st
 	point->resolved = false;
 	point->looking = turn->now_ms >= record->deadline_ms;
 	point->failures = 0;
+	/* releases in quick succession must not use up the looks for a write that is late */
+	if (point->rechecks > 0)
+		point->rechecks = SWITCH_RECHECKS;
 	if (point->phase != POINT_DUE)
 		point_attempt(point);
 }

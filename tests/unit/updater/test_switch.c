@@ -384,6 +384,25 @@ Test(switch_answer, ambiguous_of_an_older_release_is_looked_for_after_the_newer_
 	        "wake 1000\n");
 }
 
+Test(switch_answer, ambiguous_is_looked_for_as_long_though_newer_releases_come_quickly)
+{
+	check("staged 1.0 paris A\nstaged 2.0 paris A\n"
+	      "release 1.0 paris A u1 5 1 1000000\nanswer paris ambiguous dp_timeout\n"
+	      "at 1000\ntick\nanswer paris wanted\n"
+	      "release 2.0 paris A u2 6 1 1000000\nanswer paris wanted\n"
+	      "release 1.0 paris A u3 7 1 1000000\nanswer paris wanted\nwake\n"
+	      "at 2000\ntick\nanswer paris wanted\nat 7000\ntick\nanswer paris wanted\nwake\n",
+	        "paris 1.0 retrying attempt 1 dp_timeout\n"
+	        "updated paris 1.0 on A was - by u1\nparis 1.0 updated attempt 2\nu1 completed "
+	        "paris=completed\n"
+	        "updated paris 2.0 on A was 1.0 by u2\nparis 2.0 updated attempt 1\nu2 completed "
+	        "paris=completed\n"
+	        "updated paris 1.0 on A was 2.0 by u3\nparis 1.0 updated attempt 1\nu3 completed "
+	        "paris=completed\n"
+	        "wake 2000\n"
+	        "wake 37000\n");
+}
+
 Test(switch_answer, ambiguous_is_settled_at_once_where_the_distribution_point_refuses_late_writes)
 {
 	struct world world;
