@@ -16,7 +16,8 @@
 
 enum { POINT_SIZE_MAX = 1 << 20, HOLDER_MAX = 256 };
 
-char *file_temporary_name(void)
+/* A name in .holdpoint/tmp that nobody else uses; the caller's to free(). */
+static char *temporary_name(void)
 {
 	unsigned char random[16];
 	char text[2 * sizeof(random) + 1];
@@ -73,7 +74,7 @@ static enum status put_in_place(struct file_work *work, const struct tree *tree,
 
 static enum status replace_data(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	char *temporary = file_temporary_name();
+	char *temporary = temporary_name();
 	const char *name;
 	int folder;
 	enum status status = tree_make_parent(tree, temporary, &folder, &name, err);
@@ -116,7 +117,7 @@ static bool link_is(int folder, const char *name, const char *target)
 
 static enum status replace_link(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	char *temporary = file_temporary_name();
+	char *temporary = temporary_name();
 	const char *name;
 	int folder;
 	enum status status = tree_make_parent(tree, temporary, &folder, &name, err);

@@ -41,7 +41,4 @@ must_check enum status file_point(struct file_work *work, const struct tree *tre
 must_check enum status file_slurp(const struct tree *tree, const char *path, size_t size_max, char **ret_data,
         size_t *ret_len, struct error *err);
 
-/* A name in .holdpoint/tmp that nobody else uses; the caller's to free(). */
-char *file_temporary_name(void);
-
 #endif

@@ -177,17 +177,6 @@ void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t
 	}
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-bool gate_job_has_target(const struct gate_job *job, const char *point)
-{
-	return job->work->target_count > 0 && bsearch(&point, job->work->targets, job->work->target_count,
-	                                              sizeof(*job->work->targets), compare_names) != NULL;
-}
-
 static void jobs_insert(
         struct gate_job ***jobs, size_t *count, size_t *capacity, size_t place, struct gate_job *job)
 {

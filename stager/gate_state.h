@@ -123,7 +123,6 @@ void staging_set_phase(struct gate_version *version, struct gate_staging *stagin
 struct gate_job *gate_job_new(const char *id, const char *payload, struct position position); /* live */
 void gate_job_free(struct gate_job *job);
 void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t count);
-bool gate_job_has_target(const struct gate_job *job, const char *point);
 void gate_job_forget_work(struct gate_job *job); /* keeps the identity only */
 void gate_live_add(struct gate_state *state, struct gate_job *job);
 void gate_live_remove(struct gate_state *state, struct gate_job *job);

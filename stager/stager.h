@@ -69,7 +69,6 @@ struct stage_result {
 	uint64_t files, bytes;
 	int64_t retry_after_ms;
 };
-void stage_result_free(void *result);
 
 /* "<version>/<dp>/<attempt>": names one transfer within its package. */
 enum { STAGE_TAG_SIZE = VERSION_SIZE + DP_NAME_SIZE + 12 };

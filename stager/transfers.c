@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void stage_result_free(void *data)
+static void stage_result_free(void *data)
 {
 	struct stage_result *result = data;
 
