@@ -25,7 +25,7 @@ static const struct option_spec dp_init_options[] = {{.name = "distribution-poin
 
 static const struct command_spec dp_init_command = {
         .name = "holdpoint-stager dp init",
-        .usage = "--distribution-points FILE [--replace] [NAME…]",
+        .usage = "--distribution-points FILE [--replace [--lost-id DP_ID]] [NAME…]",
         .summary = "Writes .holdpoint/dp.json on distribution points that have none: on the named ones, or\n"
                    "on all of FILE. Nothing is staged on a distribution point before. Those that have one\n"
                    "are left as they are, unless --replace confirms that their content is lost.",
