@@ -13,7 +13,7 @@ Test(exit_code_of_state, tells_each_end_of_a_job_apart)
 	        {"canceled", 6}, {"something new", 1}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		cr_assert_eq(exit_code_of_state(cases[i].state), cases[i].code, "%s", cases[i].state);
+		cr_assert_eq((int)exit_code_of_state(cases[i].state), cases[i].code, "%s", cases[i].state);
 }
 
 Test(exit_code_of_error, tells_bad_input_from_a_kafka_that_is_away_and_from_failures)
@@ -35,7 +35,7 @@ Test(exit_code_of_error, tells_bad_input_from_a_kafka_that_is_away_and_from_fail
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		error_set(&err, cases[i].status, cases[i].code, "words");
-		cr_assert_eq(exit_code_of_error(&err), cases[i].exit, "%s", cases[i].code);
+		cr_assert_eq((int)exit_code_of_error(&err), cases[i].exit, "%s", cases[i].code);
 	}
 }
 
