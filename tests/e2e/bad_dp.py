@@ -17,7 +17,8 @@ under way, GET /_control/log the requests so far, one "METHOD path code" a line.
   nothing      nothing is done, and answered as if it were
   stale        GET and HEAD show what was there before the last change of the file
   NNN          that status is answered and nothing done; with "retry_after": seconds, "location": URL
-  hang         nothing is answered until the fault is removed
+  hang         nothing is answered until the fault is removed, and nothing done
+  hold         … and then it is done as if nothing had been
   drip         the body is taken or sent at "rate" bytes a second (default 20)
   reset        the connection is reset before anything is done
   lost         … after it was done
@@ -147,6 +148,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.faults.wait_until_removed(self.fault)
             self.close_connection = True
             return
+        if kind == "hold":
+            self.server.faults.wait_until_removed(self.fault)
         if kind == "reset":
             self.reset()
             return
