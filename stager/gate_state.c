@@ -1,4 +1,4 @@
-/* What the gate remembers: sorted lists, found by name, and jobs in their order. */
+/* What the gate remembers: sorted tables, and jobs in their order. */
 #include "stager/gate_state.h"
 
 #include "base/memory.h"
@@ -6,36 +6,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Where name is, or where it belongs. */
-static size_t list_place(const struct gate_list *list, const char *name, bool *ret_found)
-{
-	size_t low = 0, high = list->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(*(char *const *)list->items[middle], name);
-
-		if (order == 0) {
-			*ret_found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_found = false;
-	return low;
-}
-
-static void *list_find(const struct gate_list *list, const char *name)
-{
-	bool found;
-	size_t place = list_place(list, name, &found);
-
-	return found ? list->items[place] : NULL;
-}
 
 static void *item_new(size_t size, const char *name)
 {
@@ -46,49 +16,40 @@ static void *item_new(size_t size, const char *name)
 	return item;
 }
 
-static void *list_need(struct gate_list *list, const char *name, size_t size, bool *ret_made)
+static void *need(struct table *table, const char *name, size_t size, bool *ret_made)
 {
-	bool found;
-	size_t place = list_place(list, name, &found);
-	void *item;
+	void *item = table_find(table, name);
 
-	*ret_made = !found;
-	if (found)
-		return list->items[place];
-	if (list->count == list->capacity) {
-		list->capacity = list->capacity == 0 ? 1 : list->capacity * 2;
-		list->items = memory_resize(list->items, list->capacity * sizeof(*list->items));
+	*ret_made = item == NULL;
+	if (item == NULL) {
+		item = item_new(size, name);
+		table_add(table, item);
 	}
-	item = item_new(size, name);
-	memmove(list->items + place + 1, list->items + place, (list->count - place) * sizeof(*list->items));
-	list->items[place] = item;
-	list->count++;
 	return item;
 }
 
 struct gate_version *gate_version_find(const struct gate_state *state, const char *name)
 {
-	return list_find(&state->versions, name);
+	return table_find(&state->versions, name);
 }
 
 struct gate_version *gate_version_need(struct gate_state *state, const char *name)
 {
 	bool made;
 
-	return list_need(&state->versions, name, sizeof(struct gate_version), &made);
+	return need(&state->versions, name, sizeof(struct gate_version), &made);
 }
 
 struct gate_staging *gate_staging_find(const struct gate_version *version, const char *point)
 {
-	return list_find(&version->stagings, point);
+	return table_find(&version->stagings, point);
 }
 
 struct gate_staging *gate_staging_need(
         struct gate_state *state, struct gate_version *version, const char *point)
 {
 	bool made;
-	struct gate_staging *staging =
-	        list_need(&version->stagings, point, sizeof(struct gate_staging), &made);
+	struct gate_staging *staging = need(&version->stagings, point, sizeof(struct gate_staging), &made);
 
 	if (made) {
 		staging->phase = STAGING_EXPIRED; /* nobody wants it yet */
@@ -99,13 +60,13 @@ struct gate_staging *gate_staging_need(
 
 struct gate_point *gate_point_find(const struct gate_state *state, const char *name)
 {
-	return list_find(&state->points, name);
+	return table_find(&state->points, name);
 }
 
 struct gate_point *gate_point_need(struct gate_state *state, const char *name)
 {
 	bool made;
-	struct gate_point *point = list_need(&state->points, name, sizeof(struct gate_point), &made);
+	struct gate_point *point = need(&state->points, name, sizeof(struct gate_point), &made);
 
 	if (made)
 		point->released.offset = -1;
@@ -252,8 +213,10 @@ struct gate_state *gate_state_new(const char *package, const struct gate_limits 
 	return state;
 }
 
-static void staging_free(struct gate_staging *staging)
+static void staging_free(void *item)
 {
+	struct gate_staging *staging = item;
+
 	free(staging->cause_id);
 	free(staging->dp_id);
 	free(staging->error_code);
@@ -261,17 +224,19 @@ static void staging_free(struct gate_staging *staging)
 	free(staging);
 }
 
-static void version_free(struct gate_version *version)
+static void version_free(void *item)
 {
-	for (size_t i = 0; i < version->stagings.count; i++)
-		staging_free(version->stagings.items[i]);
-	free(version->stagings.items);
+	struct gate_version *version = item;
+
+	table_release(&version->stagings, staging_free);
 	free(version->manifest_url);
 	free(version);
 }
 
-static void point_free(struct gate_point *point)
+static void point_free(void *item)
 {
+	struct gate_point *point = item;
+
 	free(point->dp_id);
 	free(point);
 }
@@ -280,16 +245,12 @@ void gate_state_free(struct gate_state *state)
 {
 	if (state == NULL)
 		return;
-	for (size_t i = 0; i < state->versions.count; i++)
-		version_free(state->versions.items[i]);
-	for (size_t i = 0; i < state->points.count; i++)
-		point_free(state->points.items[i]);
+	table_release(&state->versions, version_free);
+	table_release(&state->points, point_free);
 	for (size_t i = 0; i < state->live_count; i++)
 		gate_job_free(state->live[i]);
 	for (size_t i = 0; i < state->ended_count; i++)
 		gate_job_free(state->ended[i]);
-	free(state->versions.items);
-	free(state->points.items);
 	free(state->live);
 	free(state->ended);
 	free(state->package);

@@ -1,17 +1,12 @@
 #ifndef STAGER_GATE_STATE_H
 #define STAGER_GATE_STATE_H
 
+#include "base/table.h"
 #include "stager/gate.h"
 
 /* What the gate of one package remembers. Plain data: gate*.c changes it, gate_codec.c writes and reads it as
- * rows, tests look at it. Everything is kept sorted, so that what follows from it is deterministic. */
-
-/* Pointers to structs whose first member is `char *name`, sorted by it, no duplicates. A name lies behind its
- * struct, in the same allocation. */
-struct gate_list {
-	void **items;
-	size_t count, capacity;
-};
+ * rows, tests look at it. Everything is kept sorted, so that what follows from it is deterministic. An item's
+ * name lies behind its struct, in the same allocation. */
 
 enum staging_phase {
 	STAGING_PENDING,  /* a transfer is wanted: the one of `attempt` */
@@ -44,10 +39,10 @@ struct gate_version {
 	char *name;
 	bool dirty;
 	char digest[DIGEST_SIZE];
-	char *manifest_url;        /* NULL: the manifest is in the job at `source` */
-	struct position source;    /* the newest content job */
-	struct gate_list stagings; /* by DP */
-	size_t active; /* stagings pending or retrying: not stored, only to pass quiet versions by */
+	char *manifest_url;     /* NULL: the manifest is in the job at `source` */
+	struct position source; /* the newest content job */
+	struct table stagings;  /* by DP */
+	size_t active;          /* stagings pending or retrying: not stored, only to pass quiet versions by */
 };
 
 /* A DP as this package sees it. Row p/<dp>; outlives jobs. */
@@ -87,7 +82,7 @@ struct gate_job {
 struct gate_state {
 	char *package;
 	const struct gate_limits *limits;
-	struct gate_list versions, points;
+	struct table versions, points;
 	struct gate_job **live, **ended; /* by order of application; by ended_number */
 	size_t live_count, live_capacity, ended_count, ended_capacity;
 	size_t staging_count; /* of all versions */

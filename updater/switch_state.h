@@ -1,8 +1,8 @@
 #ifndef UPDATER_SWITCH_STATE_H
 #define UPDATER_SWITCH_STATE_H
 
+#include "base/table.h"
 #include "updater/switch.h"
-#include "updater/table.h"
 
 /* What the switch remembers. Only switch.c, tally.c and switch_codec.c look inside. Each struct is one row;
  * its name is the row's. Strings are owned, and never NULL unless said. */

@@ -1,4 +1,4 @@
-#include "updater/table.h"
+#include "base/table.h"
 
 #include <criterion/criterion.h>
 

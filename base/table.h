@@ -1,5 +1,5 @@
-#ifndef UPDATER_TABLE_H
-#define UPDATER_TABLE_H
+#ifndef BASE_TABLE_H
+#define BASE_TABLE_H
 
 #include "base/bytes.h"
 

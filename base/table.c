@@ -1,5 +1,5 @@
 /* Sorted tables of named items. */
-#include "updater/table.h"
+#include "base/table.h"
 
 #include "base/memory.h"
 
@@ -57,7 +57,7 @@ void table_add(struct table *table, void *item)
 
 	assert(!found);
 	if (table->count == table->capacity) {
-		table->capacity = table->capacity ? table->capacity * 2 : 4;
+		table->capacity = table->capacity ? table->capacity * 2 : 1;
 		table->items = memory_resize(table->items, table->capacity * sizeof(*table->items));
 	}
 	memmove(table->items + place + 1, table->items + place,
