@@ -69,8 +69,9 @@ static enum outcome commit(struct shard *shard, struct error *err)
 	return outcome;
 }
 
-/* 3. Run. Only the commit of @run proves that the restored rows are ours and whole. */
-static enum outcome prove_restore(struct shard *shard, struct error *err)
+/* 3. Run. Only the commit of @run proves that the restored rows are ours and whole; later ones, that they
+ * still are ours. */
+static enum outcome prove_ownership(struct shard *shard, struct error *err)
 {
 	outbox_clear(shard->outbox);
 	outbox_engine_row(shard->outbox, "@run", view_text(shard->term->claim.nonce));
@@ -94,7 +95,27 @@ static enum outcome load(struct shard *shard, struct error *err)
 	return kafka_open_input(shard->kafka, progress->next, progress->last, last, err);
 }
 
-static enum outcome start_effect(struct shard *shard, struct effect *effect, struct error *err)
+static bool is_proof_old(const struct shard *shard)
+{
+	return clock_monotonic_ms() - shard->proven_ms > LEASE_MS;
+}
+
+/* The record that an effect is to be started from, and no older a proof than starting asks for: reading may
+ * have taken long. */
+static enum outcome recall(struct shard *shard, int64_t offset, bool early, struct record *record,
+        struct effect_context *context, struct error *err)
+{
+	bool found = false;
+	enum outcome outcome = kafka_recall(shard->kafka, offset, record, &found, err);
+
+	context->record = found ? record : NULL;
+	context->record_gone = !found;
+	while (outcome == OUTCOME_OK && !early && is_proof_old(shard))
+		outcome = prove_ownership(shard, err);
+	return outcome;
+}
+
+static enum outcome start_effect(struct shard *shard, struct effect *effect, bool early, struct error *err)
 {
 	struct effect_context context = {.key = cell_key(effect->cell),
 	        .tag = effect_tag(effect),
@@ -106,16 +127,13 @@ static enum outcome start_effect(struct shard *shard, struct effect *effect, str
 	for (int recalls = 0; shard->spec->effector.start(shard->shell, effect->cell->state, &context,
 	                              &effect->handle, &offset) == EFFECT_NEEDS_RECORD;
 	        recalls++) {
-		bool found = false;
 		assert(recalls < RECALLS_MOST);
-		enum outcome outcome = kafka_recall(shard->kafka, offset, &record, &found, err);
+		enum outcome outcome = recall(shard, offset, early, &record, &context, err);
 		if (outcome != OUTCOME_OK) {
 			completion_withdraw(context.token);
 			effects_table_put_back(shard->term->effects, effect);
 			return outcome;
 		}
-		context.record = found ? &record : NULL;
-		context.record_gone = !found;
 	}
 	return OUTCOME_OK;
 }
@@ -127,14 +145,14 @@ static enum outcome start_effects(struct shard *shard, struct error *err)
 	struct effect *effect;
 
 	while (!shard->hushed && effects_table_waiting(effects) > 0) {
-		if (clock_monotonic_ms() - shard->proven_ms > LEASE_MS) {
+		if (is_proof_old(shard)) {
 			shard->needs_proof = true;
 			break;
 		}
 		effect = effects_table_take(effects, NULL, NULL);
 		if (!effect)
 			break;
-		enum outcome outcome = start_effect(shard, effect, err);
+		enum outcome outcome = start_effect(shard, effect, false, err);
 		if (outcome != OUTCOME_OK)
 			return outcome;
 	}
@@ -154,7 +172,7 @@ static enum outcome start_early(struct shard *shard, struct error *err)
 	if (!refuses_stale || shard->hushed || shard->ended || shard->batch.records > EARLY_RECORDS)
 		return OUTCOME_OK;
 	while ((effect = effects_table_take(effects, refuses_stale, shard->shell)) != NULL) {
-		enum outcome outcome = start_effect(shard, effect, err);
+		enum outcome outcome = start_effect(shard, effect, true, err);
 		if (outcome != OUTCOME_OK)
 			return outcome;
 	}
@@ -323,7 +341,7 @@ static enum outcome serve_term(struct shard *shard, struct error *err)
 	if (outcome == OUTCOME_OK)
 		outcome = restore(shard, claim_offset, err);
 	if (outcome == OUTCOME_OK)
-		outcome = prove_restore(shard, err);
+		outcome = prove_ownership(shard, err);
 	if (outcome == OUTCOME_OK)
 		outcome = load(shard, err);
 	if (outcome == OUTCOME_OK) {

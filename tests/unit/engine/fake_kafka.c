@@ -254,6 +254,8 @@ enum outcome kafka_recall(
         struct kafka *kafka, int64_t offset, struct record *ret_record, bool *ret_found, struct error *err)
 {
 	fake_note(kafka, "recall:%" PRId64, offset);
+	fake_now_ms += kafka->recall_takes_ms;
+	kafka->recall_takes_ms = 0;
 	if (kafka->recall_is_lost) {
 		kafka->recall_is_lost = false;
 		error_set(err, STATUS_RETRY, "scripted", "as the test says");

@@ -43,6 +43,7 @@ struct kafka {
 	bool poison_dead_letters;  /* dead letters of that value are refused too */
 	bool log_is_gone;          /* recall finds nothing */
 	bool recall_is_lost;       /* the next one */
+	int64_t recall_takes_ms;   /* likewise */
 };
 
 extern int64_t fake_now_ms;

@@ -200,6 +200,15 @@ Test(shard_effects, a_record_that_the_log_lost_is_told_as_gone, .fini = fini)
 	world_expect("claim run open:-1,-1 commit recall:0 start:t:gone cancel:t");
 }
 
+Test(shard_effects, a_recall_that_takes_long_is_followed_by_a_new_proof_of_ownership, .fini = fini)
+{
+	world_open(NULL);
+	world.kafka->recall_takes_ms = 6000;
+	send(0, "recalled t lane");
+	world_run();
+	world_expect("claim run open:-1,-1 commit recall:0 run start:t cancel:t");
+}
+
 Test(shard_effects, a_recall_that_is_lost_leaves_nothing_to_cancel, .fini = fini)
 {
 	world_open(NULL);
