@@ -134,6 +134,41 @@ void checker_job_comes(struct job_fact *fact, int32_t partition, int64_t offset)
 
 /* ---- as it happens ---- */
 
+/* Committed, but behind somebody's open transaction: nobody reads it yet. */
+static bool was_accepted_unread(int package, int version, int32_t partition)
+{
+	char about[160];
+	int len = snprintf(about, sizeof(about),
+	        "\"package_id\":\"%s\",\"version\":\"%s\",\"job_type\":", package_names[package],
+	        version_names[version]);
+
+	for (int64_t at = log_stable_end(LOG_STATUS, partition); at < log_end(LOG_STATUS, partition); at++) {
+		const struct log_record *record = log_at(LOG_STATUS, partition, at);
+		if (record->state == LOG_COMMITTED &&
+		        memmem(record->value.data, record->value.len, about, (size_t)len) &&
+		        memmem(record->value.data, record->value.len, "\"accepted\"", 10))
+			return true;
+	}
+	return false;
+}
+
+/* A point never holds what the log does not explain. */
+void checker_transfer_begins(int point, int package, int version)
+{
+	int32_t partition = package_partition(package);
+
+	read_on();
+	for (int64_t offset = 0; offset < log_end(LOG_JOBS, partition); offset++) {
+		const struct job_fact *job = job_fact(partition, offset);
+		if (job->accepted && job->sent->content && job->sent->package == package &&
+		        job->sent->version == version && job->targets & 1u << point)
+			return;
+	}
+	if (!was_accepted_unread(package, version, partition))
+		world_violation("cause", "%s %s goes to %s, and no committed record says why",
+		        package_names[package], version_names[version], point_names[point]);
+}
+
 void checker_sealed(int point, int package, int version, const char *digest)
 {
 	struct sealing *sealing = &checker.sealings[checker.sealing_count];

@@ -17,6 +17,7 @@ void checker_judge(void); /* the whole, once it has settled */
 /* As they happen. */
 void checker_pointer_moves(
         int point, int package, const struct sim_pointer *from, const struct sim_pointer *to, bool zombie);
+void checker_transfer_begins(int point, int package, int version);
 void checker_sealed(int point, int package, int version, const char *digest);
 void checker_job_comes(struct job_fact *fact, int32_t partition, int64_t offset);
 void checker_staged(const struct staged_fact *fact, int32_t partition, int64_t offset);

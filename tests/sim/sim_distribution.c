@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "distribution/catalogue.h"
 #include "engine/route.h"
+#include "tests/sim/checker.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/points.h"
 #include "tests/sim/sim_worker.h"
@@ -448,6 +449,20 @@ static void check_alone(const struct op *op)
 		}
 }
 
+static void check_reasons(const struct op *op)
+{
+	const struct sim_owner *owner = &op->distribution->owner;
+	bool fenced = op->kind != OP_TRANSFER && op->point >= 0 && point_at(op->point)->refuses_older;
+	const char *objection =
+	        op->distribution->crashed ? NULL : owner->objection(owner->context, op->partition, fenced);
+
+	if (objection)
+		world_violation("start", "process %d starts work of partition %d %s", owner->process,
+		        (int)op->partition, objection);
+	if (op->kind == OP_TRANSFER && op->point >= 0)
+		checker_transfer_begins(op->point, op->package, op->version);
+}
+
 static struct op *submit(struct distribution *distribution, enum op_kind kind, const char *package,
         const char *version, const char *point)
 {
@@ -468,6 +483,7 @@ static struct op *submit(struct distribution *distribution, enum op_kind kind, c
 	if (op->package < 0 || op->version < 0)
 		world_violation("effects", "an effect for %s %s, which nobody asked for", package, version);
 	check_alone(op);
+	check_reasons(op);
 	world_trace("process %d: %s of %s %s on %s begins", distribution->owner.process,
 	        kind == OP_TRANSFER ? "transfer"
 	        : kind == OP_SWITCH ? "switch"

@@ -11,6 +11,9 @@ struct sim_owner {
 	int process;
 	bool (*is_owner)(void *context, int32_t partition);
 	void (*wake)(void *context); /* something was delivered to its shards */
+	/* What speaks against starting work of a partition now; NULL: nothing. fenced: the point itself
+	 * refuses what is stale. */
+	const char *(*objection)(void *context, int32_t partition, bool fenced);
 	void *context;
 };
 void sim_distribution_for(const struct sim_owner *owner);

@@ -21,6 +21,7 @@ struct kafka {
 	int32_t partition;
 	uint64_t epoch;
 	int64_t next; /* input offset to read */
+	int64_t proven_ms;
 	bool ending, crashed, poked, wait_input;
 	bool (*still_given)(void *context);
 	void *given_context;
@@ -60,6 +61,7 @@ struct kafka *sim_kafka_new(
 	*kafka = (struct kafka){.process = process,
 	        .producer = log_producer(updater, partition),
 	        .completions_fd = -1,
+	        .proven_ms = INT64_MIN,
 	        .control_fd = -1,
 	        .updater = updater,
 	        .partition = partition,
@@ -97,6 +99,11 @@ void sim_kafka_poke(struct kafka *kafka)
 bool sim_kafka_is_owner(const struct kafka *kafka)
 {
 	return log_epoch_is_live(kafka->producer, kafka->epoch);
+}
+
+int64_t sim_kafka_proven(const struct kafka *kafka)
+{
+	return kafka->proven_ms;
 }
 
 /* Between any two calls others may act; a dead process's calls answer ENDED and do nothing. */
@@ -139,6 +146,7 @@ enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_
 	if (!pass(kafka) || kafka->ending)
 		return OUTCOME_ENDED;
 	kafka->epoch = log_new_epoch(kafka->producer);
+	kafka->proven_ms = INT64_MIN;
 	name_claim(kafka, claim);
 	if (!pass(kafka))
 		return OUTCOME_ENDED;
@@ -433,6 +441,7 @@ enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, stru
 		world_violation("engine", "an empty commit, which proves nothing");
 		return OUTCOME_LOST;
 	}
+	int64_t began_ms = world_now();
 	enum outcome outcome = produce(kafka, outbox, err);
 	if (outcome != OUTCOME_OK)
 		return outcome;
@@ -440,7 +449,9 @@ enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, stru
 		return OUTCOME_ENDED;
 	if (!log_epoch_is_live(kafka->producer, kafka->epoch))
 		return fenced(kafka, err);
-	return end_transaction(kafka, outbox, err);
+	outcome = end_transaction(kafka, outbox, err);
+	kafka->proven_ms = outcome == OUTCOME_OK ? began_ms : kafka->proven_ms;
+	return outcome;
 }
 
 static bool is_given_or_told(void *context)

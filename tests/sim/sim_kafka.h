@@ -16,6 +16,8 @@ void sim_kafka_poke(struct kafka *kafka);  /* a completion or control message ma
 
 /* Whether this shard's producer is the live one: nobody has claimed since. */
 bool sim_kafka_is_owner(const struct kafka *kafka);
+/* When the last commit of this claim began that went well and that its owner heard of; INT64_MIN: none. */
+int64_t sim_kafka_proven(const struct kafka *kafka);
 
 /* A transaction with this in an output record is refused, every time. */
 #define REFUSED_TEXT "no-broker-takes-this"

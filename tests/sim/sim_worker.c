@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REVOKE_MOST_MS = 3000, JANITOR_MS = 50 };
+enum { REVOKE_MOST_MS = 3000, JANITOR_MS = 50, LEASE_MS = 5000 };
 
 /* One shard in one process, with its thread. */
 struct place {
@@ -23,7 +23,7 @@ struct place {
 	struct shard *shard;
 	struct kafka *kafka;
 	struct fiber *fiber;
-	bool told_to_end, hushed, returned;
+	bool told_to_end, hushed, quiet, returned; /* quiet: hushed, and it said that it is */
 	struct place *next;
 };
 
@@ -95,6 +95,19 @@ static bool is_owner(void *context, int32_t partition)
 	const struct place *place = worker->current[partition];
 
 	return place && sim_kafka_is_owner(place->kafka);
+}
+
+static const char *objection(void *context, int32_t partition, bool fenced)
+{
+	const struct worker *worker = context;
+	const struct place *place = worker->current[partition];
+	int64_t proven_ms = place ? sim_kafka_proven(place->kafka) : INT64_MIN;
+
+	if (proven_ms == INT64_MIN)
+		return "that it has not proven to own";
+	if (!fenced && world_now() - proven_ms > LEASE_MS)
+		return "on an old proof";
+	return place->quiet ? "after it said that it would not" : NULL;
 }
 
 static bool is_still_given(void *context)
@@ -214,6 +227,8 @@ static void await_hush(struct worker *worker)
 		return;
 	if (!hushed)
 		mark(MARK_revoke_timed_out);
+	for (struct place *place = worker->places; hushed && place; place = place->next)
+		place->quiet = place->hushed;
 	worker->awaiting_hush = false;
 	group_joins(worker->process);
 }
@@ -285,7 +300,7 @@ void worker_assigned(int process, const bool given[PARTITIONS])
 			place_end(place);
 		} else if (place->hushed) {
 			mark(MARK_resumed_after_revoke);
-			place->hushed = false;
+			place->hushed = place->quiet = false;
 			shard_resume(place->shard);
 			sim_kafka_poke(place->kafka);
 		}
@@ -326,8 +341,11 @@ void worker_start(int process)
 	worker->spec = pair_spec(updater);
 	worker->next = workers;
 	workers = up[process] = worker;
-	sim_distribution_for(&(struct sim_owner){
-	        .process = process, .is_owner = is_owner, .wake = wake, .context = worker});
+	sim_distribution_for(&(struct sim_owner){.process = process,
+	        .is_owner = is_owner,
+	        .wake = wake,
+	        .objection = objection,
+	        .context = worker});
 	if (worker->spec->open(worker, options_of[updater], &worker->shell, &err) != STATUS_OK) {
 		fprintf(stderr, "cannot open a %s: %s\n", worker->spec->role, err.message);
 		abort();

@@ -72,10 +72,18 @@ int64_t clock_wall_ms(void)
 	return world.now_ms;
 }
 
+/* splitmix64 (Steele, Lea, Flood 2014) */
+static uint64_t mixed(uint64_t z)
+{
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
 void world_begin(uint64_t seed, bool trace)
 {
 	memset(&world, 0, sizeof(world));
-	world.random = seed * 0x9e3779b97f4a7c15u + 0x1234567;
+	world.random = mixed(seed + 1); /* neighbours must not be each other's sequence, one draw later */
 	world.hash = 14695981039346656037u;
 	world.now_ms = BEGINNING;
 	world.trace = trace;
@@ -107,15 +115,11 @@ struct chance *world_chance(void)
 	return &world.chance;
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014) */
 uint64_t world_random(uint64_t below)
 {
-	uint64_t z = (world.random += 0x9e3779b97f4a7c15u);
+	uint64_t number = mixed(world.random += 0x9e3779b97f4a7c15u);
 
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	z ^= z >> 31;
-	return below ? z % below : 0;
+	return below ? number % below : 0;
 }
 
 int64_t world_between(int64_t least, int64_t most)
