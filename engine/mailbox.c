@@ -163,7 +163,6 @@ void shard_publish(struct shard *shard)
 	atomic_store(&shard->states, (int64_t)store_count(term->store));
 	atomic_store(&shard->under_way, (int64_t)effects_table_under_way(term->effects));
 	atomic_store(&shard->waiting, (int64_t)effects_table_waiting(term->effects));
-	atomic_store(&shard->next_wake_ms, timers_next(term->timers));
 }
 
 void shard_read_status(struct shard *shard, struct shard_status *ret)
@@ -179,7 +178,6 @@ void shard_read_status(struct shard *shard, struct shard_status *ret)
 	ret->losses = atomic_load(&shard->losses);
 	ret->dead_letters = atomic_load(&shard->dead_letters);
 	ret->reroutes = atomic_load(&shard->reroutes);
-	ret->oldest_wake_ms = atomic_load(&shard->next_wake_ms);
 }
 
 static void free_mail(struct shard *shard)
@@ -220,7 +218,6 @@ struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t par
 	shard->outbox = outbox_new();
 	suspicion_init(&shard->suspicion, shard->limits.batch_records);
 	shard->position = -1;
-	shard->next_wake_ms = INT64_MAX;
 	return shard;
 }
 

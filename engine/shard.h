@@ -29,7 +29,6 @@ struct shard_status { /* a snapshot for health and logs; any thread */
 	enum { SHARD_CLAIMING, SHARD_RESTORING, SHARD_RUNNING, SHARD_ENDED, SHARD_REFUSED } phase;
 	int64_t position, restored_rows, states, effects_under_way, effects_waiting;
 	uint64_t records, commits, losses, dead_letters, reroutes;
-	int64_t oldest_wake_ms;
 };
 
 struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t partition, struct kafka *kafka,

@@ -56,7 +56,7 @@ struct shard {
 	_Atomic size_t outstanding;
 	_Atomic uint64_t hush_asked, hush_answered;
 	_Atomic int phase;
-	_Atomic int64_t position, restored_rows, states, under_way, waiting, next_wake_ms;
+	_Atomic int64_t position, restored_rows, states, under_way, waiting;
 	_Atomic uint64_t records, commits, losses, dead_letters, reroutes;
 
 	/* kept from term to term */
