@@ -92,24 +92,11 @@ static bool is_staged_everywhere(const struct gate_version *version, const struc
 	return targets->count > 0;
 }
 
-static size_t live_of_type(const struct gate_state *state, enum job_type type, size_t *ret_targets)
-{
-	size_t count = 0;
-
-	*ret_targets = 0;
-	for (size_t i = 0; i < state->live_count; i++)
-		if (state->live[i]->work->type == type) {
-			*ret_targets += state->live[i]->work->target_count;
-			count++;
-		}
-	return count;
-}
-
 static enum status check_room(const struct gate_state *state, const struct gate_request *request,
         const struct gate_version *version, const struct targets *targets, struct error *err)
 {
 	size_t live_targets;
-	size_t live = live_of_type(state, request->type, &live_targets);
+	size_t live = gate_live_of_type(state, request->type, &live_targets);
 
 	if (request->type == JOB_CREATE) {
 		if (live < state->limits->creates_max)

@@ -208,26 +208,18 @@ void updates_let_through(struct gate_turn *turn)
 	}
 }
 
-static size_t live_targets(const struct gate_state *state)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < state->live_count; i++)
-		if (state->live[i]->work->type == JOB_UPDATE)
-			count += state->live[i]->work->target_count;
-	return count;
-}
-
 void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *const *names, size_t count)
 {
 	const struct gate_limits *limits = turn->state->limits;
+	size_t held;
 
-	if (live_targets(turn->state) + count > limits->held_targets_max) {
+	gate_live_of_type(turn->state, JOB_UPDATE, &held);
+	if (held + count > limits->held_targets_max) {
 		char detail[200];
 
 		snprintf(detail, sizeof(detail),
 		        "its %zu targets became known when the updates held had %zu already, at most %zu are",
-		        count, live_targets(turn->state), limits->held_targets_max);
+		        count, held, limits->held_targets_max);
 		say_ended(turn, job, JOB_FAILED, "overloaded", detail, NULL, 0);
 		job_end(turn, job);
 		return;

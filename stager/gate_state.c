@@ -175,6 +175,19 @@ void gate_live_remove(struct gate_state *state, struct gate_job *job)
 	jobs_remove(state->live, &state->live_count, job);
 }
 
+size_t gate_live_of_type(const struct gate_state *state, enum job_type type, size_t *ret_targets)
+{
+	size_t count = 0;
+
+	*ret_targets = 0;
+	for (size_t i = 0; i < state->live_count; i++)
+		if (state->live[i]->work->type == type) {
+			*ret_targets += state->live[i]->work->target_count;
+			count++;
+		}
+	return count;
+}
+
 void gate_ended_add(struct gate_state *state, struct gate_job *job)
 {
 	size_t place = state->ended_count;

@@ -121,6 +121,8 @@ void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t
 void gate_job_forget_work(struct gate_job *job); /* keeps the identity only */
 void gate_live_add(struct gate_state *state, struct gate_job *job);
 void gate_live_remove(struct gate_state *state, struct gate_job *job);
+size_t gate_live_of_type(
+        const struct gate_state *state, enum job_type type, size_t *ret_targets); /* how many */
 void gate_ended_add(struct gate_state *state, struct gate_job *job);
 void gate_ended_remove(struct gate_state *state, struct gate_job *job);
 
