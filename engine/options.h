@@ -33,8 +33,8 @@ struct command_spec {
 	size_t least_arguments, most_arguments;
 };
 
-/* STATUS_REJECT: the message says which option. --help and --version print to stdout, and set
- * *ret_printed, with *ret_options untouched. On success the options are the caller's. */
+/* STATUS_REJECT: the message says which option. --help and --version print to stdout and set *ret_printed,
+ * with *ret_options NULL. On success the options are the caller's. */
 must_check enum status options_parse(const struct command_spec *command, int argc, char **argv,
         struct options **ret_options, bool *ret_printed, struct error *err);
 void options_free(struct options *options);
