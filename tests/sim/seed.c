@@ -271,6 +271,7 @@ static void end(void)
 	sim_distributions_end();
 	workers_end();
 	checker_end();
+	groups_end();
 	logs_end();
 	world_end();
 }

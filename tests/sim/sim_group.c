@@ -20,6 +20,7 @@ static struct group {
 } groups[2];
 
 struct message {
+	struct message *next, **at; /* among those under way */
 	int process;
 	uint64_t life; /* of the process: a message to a dead one is lost */
 	uint64_t generation;
@@ -27,6 +28,21 @@ struct message {
 };
 
 static uint64_t lives[PROCESSES];
+static struct message *under_way;
+
+static void message_free(struct message *message)
+{
+	*message->at = message->next;
+	if (message->next)
+		message->next->at = message->at;
+	free(message);
+}
+
+void groups_end(void)
+{
+	while (under_way)
+		message_free(under_way);
+}
 
 void groups_begin(void)
 {
@@ -67,7 +83,7 @@ static void deliver(void *context)
 			worker_assigned(process, message->given);
 		}
 	}
-	free(message);
+	message_free(message);
 }
 
 static void send(const struct group *group, int member, bool revoke)
@@ -75,6 +91,11 @@ static void send(const struct group *group, int member, bool revoke)
 	struct message *message = memory_alloc(sizeof(*message));
 	bool late = world_percent(world_chance()->late_group);
 
+	message->next = under_way;
+	message->at = &under_way;
+	if (under_way)
+		under_way->at = &message->next;
+	under_way = message;
 	message->process = process_of(group, member);
 	message->life = lives[message->process];
 	message->generation = group->generation;
