@@ -13,8 +13,9 @@ enum {
 	IDLE_HANDLES_MAX = 64,
 	ACTIVE_MAX = 512, /* requests, and connections, at once */
 	FDS_MAX = 8,
-	SWEEP_MS = 100, /* how often stalls are looked for */
-	PACE_MS = 20,   /* how often paused requests are looked at */
+	SWEEP_MS = 100,   /* how often stalls are looked for */
+	PACE_MS = 20,     /* how often paused requests are looked at */
+	ASLEEP_MS = 5000, /* stopped for so long, others may have taken over: the lease of engine/shard.c */
 };
 
 struct pump {
@@ -23,7 +24,7 @@ struct pump {
 	struct exchange *active, *ended;
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t idle_count;
-	int64_t swept_ms;
+	int64_t swept_ms, awake_ms;
 	bool any_paced;
 	size_t active_count;
 	struct exchange *waiting, **waiting_last; /* beyond ACTIVE_MAX, first come first served */
@@ -38,6 +39,7 @@ struct pump *pump_new(const struct pump_options *options)
 	pump->options = *options;
 	curl_multi_setopt(pump->multi, CURLMOPT_MAXCONNECTS, (long)ACTIVE_MAX);
 	pump->waiting_last = &pump->waiting;
+	pump->awake_ms = clock_monotonic_ms();
 	return pump;
 }
 
@@ -290,6 +292,22 @@ static void look_at_clock(struct pump *pump)
 	}
 }
 
+/* Whoever was stopped or suspended meanwhile has successors: nothing that it began goes on, neither by
+ * sending nor by what an old answer says. What is still wanted is looked at afresh. */
+static void end_if_slept(struct pump *pump)
+{
+	int64_t now = clock_monotonic_ms(), slept = now - pump->awake_ms;
+
+	pump->awake_ms = now;
+	while (slept > ASLEEP_MS && pump->active) {
+		struct exchange *exchange = pump->active;
+		snprintf(exchange->words, sizeof(exchange->words), "this process was stopped for %lld ms",
+		        (long long)slept);
+		end_exchange(pump, exchange,
+		        exchange_was_sent(exchange) ? REQUEST_TIMED_OUT : REQUEST_UNREACHABLE);
+	}
+}
+
 void pump_turn(struct pump *pump, const int *fds, size_t fd_count, int64_t timeout_ms)
 {
 	struct curl_waitfd extra[FDS_MAX];
@@ -302,10 +320,12 @@ void pump_turn(struct pump *pump, const int *fds, size_t fd_count, int64_t timeo
 		timeout_ms = SWEEP_MS;
 	if (pump->any_paced && timeout_ms > PACE_MS)
 		timeout_ms = PACE_MS;
+	end_if_slept(pump);
 	curl_multi_perform(pump->multi, &running);
 	take_messages(pump);
 	if (!pump->ended)
 		curl_multi_poll(pump->multi, extra, (unsigned)fd_count, (int)timeout_ms, NULL);
+	end_if_slept(pump);
 	curl_multi_perform(pump->multi, &running);
 	take_messages(pump);
 	look_at_clock(pump);
