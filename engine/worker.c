@@ -19,7 +19,7 @@ enum {
 	POLL_MS = 50,
 	CONNECT_MS = 5000,   /* one try to find Kafka */
 	HUSH_MS = 5000,      /* most that a rebalance waits for effects under way */
-	DRAIN_MS = 20000,    /* most that an end waits for shards … */
+	DRAIN_MS = 30000,    /* most that an end waits for shards … */
 	EFFECTS_MS = 5000,   /* … and then for their effects */
 	POSITIONS_MS = 5000, /* between two reports for lag tools */
 };

@@ -288,7 +288,7 @@ enum status gate_row_load(struct gate_state *state, struct view row, struct view
 	free(name);
 	if (unpack_ended(&in))
 		return STATUS_OK;
-	return error_set(err, STATUS_FATAL, "corrupt_row",
+	return error_set(err, STATUS_FATAL, "row_damaged",
 	        "row %.*s of %s cannot be read (%zu bytes); only holdpoint-stager may write its changelog",
 	        (int)row.len, row.data, state->package, value.len);
 }

@@ -15,7 +15,7 @@ void gate_row_name(const struct gate_row *row, struct buffer *out);
 void gate_row_value(const struct gate_row *row, struct buffer *out); /* of one that is not gone */
 
 /* Takes one row into the state, in any order of rows, in place of what it knew of the same name.
- * STATUS_FATAL: "newer_schema", or "corrupt_row". */
+ * STATUS_FATAL: "newer_schema", or "row_damaged". */
 must_check enum status gate_row_load(
         struct gate_state *state, struct view row, struct view value, struct error *err);
 

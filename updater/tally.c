@@ -81,9 +81,9 @@ static const char *end_reason(enum job_state state)
 	case JOB_FAILED:
 		return "distribution_point_failed";
 	case JOB_EXPIRED:
-		return "deadline_passed";
+		return "deadline";
 	case JOB_SUPERSEDED:
-		return "newer_update";
+		return "superseded";
 	case JOB_CANCELED:
 		return "canceled";
 	default:

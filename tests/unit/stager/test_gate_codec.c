@@ -78,7 +78,7 @@ Test(gate_row_load, refuses_every_row_that_is_cut_or_goes_on)
 				cr_expect_eq(gate_row_load(state, row.name, (struct view){exact, len}, &err),
 				        STATUS_FATAL, "%.*s cut to %zu of %zu", (int)row.name.len,
 				        row.name.data, len, row.value.len);
-				cr_expect_str_eq(err.code, "corrupt_row");
+				cr_expect_str_eq(err.code, "row_damaged");
 				refused++;
 			}
 			free(exact);
