@@ -9,6 +9,8 @@ from harness import wait_until
 from test_dp_faults import add_bad_point, bad_point
 from test_order import assert_kept, jobs_for
 
+pytestmark = pytest.mark.long  # script/test --long runs these
+
 # role, method, path: where it stands when it dies
 STEPS = [
     ("stager", "GET", r"STEP\d+/manifests/"),

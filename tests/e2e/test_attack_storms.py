@@ -19,6 +19,8 @@ from test_dp_faults import bad_point
 from test_kill import workload
 from test_order import assert_kept, jobs_for, start_all
 
+pytestmark = pytest.mark.long  # script/test --long runs these
+
 
 def publish_in_pieces(system, pairs, size=10):
     for number in range(0, len(pairs), size):

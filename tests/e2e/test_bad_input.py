@@ -106,7 +106,8 @@ def test_a_duplicate_has_no_effect_and_another_payload_under_its_id_is_rejected(
     start_all(pipeline)
     create, update = jobs_for(pipeline, "DUP", "1.0", ["paris"], tag="1")
     pipeline.publish(create, update, create, update, {**update, "requested_by": "someone else"})
-    pipeline.await_jobs("c-1", "u-1")
+    # the conflict's rejection is a terminal status under this id too
+    wait_until("the update's completion", lambda: "completed" in [s["state"] for s in pipeline.terminal().get("u-1", [])])
     pipeline.publish(create, update)
     conflict = pipeline.await_status("conflict", lambda s: s.get("reason") == "job_id_conflict")
     assert conflict.json["state"] == "rejected" and conflict.json["job_id"] == "u-1"
