@@ -37,7 +37,7 @@ static void arm(struct gate_turn *turn, struct gate_version *version, struct gat
 	gate_text_set(&staging->cause_id, job->name);
 	staging->cause = job->position;
 	staging->failures = staging->content_failures = 0;
-	staging->until_ms = job->work->deadline_ms;
+	staging->until_ms = later(staging->until_ms, job->work->deadline_ms);
 	set_error(staging, NULL, NULL);
 	start_attempt(turn, version, staging);
 	if (again)

@@ -250,6 +250,17 @@ Test(gate_staging, does_not_count_what_was_lost_before_it_was_heard_of)
 	                "staged 1.0 paris; dp 1.0 paris staged; completed c1 paris:completed"});
 }
 
+Test(gate_staging, of_lost_content_goes_on_behind_the_deadline_of_a_job_that_wants_it_too)
+{
+	RUN({"create c1 1.0 paris", "accepted c1 paris"},
+	        {"staged 1.0 paris", "staged 1.0 paris; dp 1.0 paris staged; completed c1 paris:completed"},
+	        {"lost paris id2 id1", "dp 1.0 paris pending content_lost"},
+	        {"fails 1.0 paris point", "dp 1.0 paris retrying dp_unreachable"},
+	        {"create c2 1.0 paris deadline=5000", "accepted c2 paris; dp 1.0 paris pending"},
+	        {"wait 5000", "expired c2 deadline paris:expired"},
+	        {"staged 1.0 paris id2", "staged 1.0 paris; dp 1.0 paris staged"});
+}
+
 Test(gate_staging, lost_content_closes_the_gate_again)
 {
 	RUN({"create c1 1.0 paris,tokyo", "accepted c1 paris,tokyo"},
