@@ -9,6 +9,7 @@ enum { HISTORY_MAX = 1024, SKEW_MS = 26000 /* of the clocks of two shards */ };
 
 static struct {
 	bool far_deadlines, rejects;
+	int dead_point;
 	struct version_model {
 		bool known, other;
 		unsigned targets;
@@ -29,10 +30,11 @@ static struct {
 	char missing[200];
 } checker;
 
-void checker_begin(bool far_deadlines)
+void checker_begin(bool far_deadlines, int dead_point)
 {
 	memset(&checker, 0, sizeof(checker));
 	checker.far_deadlines = far_deadlines;
+	checker.dead_point = dead_point;
 	checker.rejects = world_chance()->transfer_reject > 0;
 	facts_begin();
 }
@@ -367,7 +369,7 @@ static bool pointers_are_settled(void)
 			int64_t newest = newest_release(package, point);
 			int32_t partition = package_partition(package);
 			const struct sim_pointer *pointer = &point_at(point)->pointers[package];
-			if (newest < 0)
+			if (newest < 0 || point == checker.dead_point)
 				continue;
 			const struct staged_fact *release = staged_fact(partition, newest);
 			if (pointer->set && strcmp(pointer->release_id, release->id) == 0)

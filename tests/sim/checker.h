@@ -6,7 +6,8 @@
 /* Judges what the logs and the distribution points show against what was sent. It shares no code with those
  * that it judges. */
 
-void checker_begin(bool far_deadlines);
+/* dead_point: the one that never comes back; -1: none. */
+void checker_begin(bool far_deadlines, int dead_point);
 void checker_end(void);
 
 /* Whether all has come to its end: nothing is unanswered, no job is under way, every pointer shows the newest

@@ -13,7 +13,7 @@
 	mark(job_same_version_again) mark(job_superseded) mark(update_before_create) \
 	mark(update_with_content) mark(gate_all_released) mark(targets_adopted_late) mark(staged) \
 	mark(staged_anew) mark(release) mark(withheld_expired) mark(withheld_failed) \
-	mark(withheld_superseded) mark(updated) mark(updated_anew) mark(point_changed) \
+	mark(withheld_superseded) mark(updated) mark(updated_anew) mark(point_changed) mark(point_dead) \
 	mark(point_failed) mark(point_foreign) mark(point_not_initialised) mark(point_pending) \
 	mark(point_replaced) mark(point_retrying) mark(point_staged) mark(point_unreachable) \
 	mark(point_updated) mark(dead_letter) mark(dead_reroute) mark(dead_staged) mark(reroute) \

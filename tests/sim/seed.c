@@ -24,6 +24,7 @@ static struct story {
 	unsigned weights[FAULTS];
 	int64_t pace_ms, heal_at;
 	bool far_deadlines, healed;
+	int dead_point; /* its fault is never mended; -1: none */
 } story;
 
 static struct options *options_of[2];
@@ -149,7 +150,8 @@ static void happen(enum fault fault)
 		group_rebalance(world_percent(50));
 		break;
 	case UNREACHABLE:
-		point_at(point)->unreachable_until = world_now() + world_between(500, 30000);
+		if (point_at(point)->unreachable_until < world_now())
+			point_at(point)->unreachable_until = world_now() + world_between(500, 30000);
 		break;
 	default:
 		point_replace(point);
@@ -176,6 +178,13 @@ static void chaos(void *context)
 	world_after(world_between(1, story.pace_ms), chaos, NULL);
 }
 
+static void dies(void *context)
+{
+	(void)context;
+	mark(MARK_point_dead);
+	point_at(story.dead_point)->unreachable_until = INT64_MAX;
+}
+
 static void heal(void *context)
 {
 	(void)context;
@@ -184,7 +193,7 @@ static void heal(void *context)
 	memset(world_chance(), 0, sizeof(*world_chance()));
 	world_wake_all();
 	for (int i = 0; i < POINTS; i++) {
-		point_at(i)->unreachable_until = 0;
+		point_at(i)->unreachable_until = i == story.dead_point ? INT64_MAX : 0;
 		point_confirm(i);
 	}
 	for (int process = 0; process < PROCESSES; process++)
@@ -250,17 +259,20 @@ static void begin(void)
 	        .forged = some(10)};
 
 	story = (struct story){.far_deadlines = world_percent(50), .pace_ms = world_between(300, 10000)};
+	story.dead_point = !story.far_deadlines && world_percent(20) ? (int)world_random(POINTS) : -1;
 	plan.far_deadlines = story.far_deadlines;
 	draw_chance();
 	begin_logs();
 	sim_kafka_begin();
 	points_begin();
 	sim_distributions_begin();
-	checker_begin(story.far_deadlines);
+	checker_begin(story.far_deadlines, story.dead_point);
 	workers_begin(options_of[0], options_of[1], strike);
 	workload_begin(&plan);
 	for (int process = 0; process < PROCESSES; process++)
 		world_after(world_between(0, 2000), start_again, number(process));
+	if (story.dead_point >= 0)
+		world_after(world_between(0, plan.window_ms), dies, NULL);
 	world_after(world_between(0, 5000), chaos, NULL);
 	world_after(plan.window_ms + world_between(100, 30000), heal, NULL);
 }

@@ -359,7 +359,7 @@ static void go_on(struct op *op)
 		return;
 	}
 	op->phase = OP_ANSWERS;
-	schedule(op, world_between(1, 100));
+	schedule(op, world_between(1, op->slow ? 40000 : 100));
 }
 
 static void cancel_now(struct op *op)
@@ -489,7 +489,8 @@ static struct op *submit(struct distribution *distribution, enum op_kind kind, c
 	        : kind == OP_SWITCH ? "switch"
 	                            : "look",
 	        package, version, point);
-	bool struck = !distribution->crashed && world_thousandth(world_chance()->strike_in_operation);
+	unsigned strikes = world_chance()->strike_in_operation * (kind == OP_SWITCH ? 3 : 1);
+	bool struck = !distribution->crashed && world_thousandth(strikes);
 	op->slow = world_percent(struck ? 70 : world_chance()->slow_operation);
 	if (struck)
 		worker_strike(distribution->owner.process);
