@@ -450,3 +450,14 @@ void facts_read(void)
 				read_record(topic, record, partition, at);
 		}
 }
+
+const struct staged_fact *find_staged(int package, int version, int point, const char *dp_id, int64_t before)
+{
+	for (int64_t offset = 0; offset < before; offset++) {
+		const struct staged_fact *fact = staged_fact(package_partition(package), offset);
+		if (fact->kind == IS_STAGED && fact->package == package && fact->version == version &&
+		        fact->point == point && (!dp_id || strcmp(fact->dp_id, dp_id) == 0))
+			return fact;
+	}
+	return NULL;
+}

@@ -69,6 +69,9 @@ size_t updated_count(void);
 const struct updated_fact *updated_fact(size_t index);
 int32_t package_partition(int package);
 
+/* The staged fact of a version on a point before an offset; dp_id NULL: on any disk. NULL: none. */
+const struct staged_fact *find_staged(int package, int version, int point, const char *dp_id, int64_t before);
+
 /* The newest release on a DP; -1: none. */
 int64_t newest_release(int package, int point);
 

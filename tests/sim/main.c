@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, EXIT_UNREACHED = 1, EXIT_CRASHED = 127, EXIT_STUCK = 128, EXIT_WRONG = 129 };
-enum { JOBS_MAX = 64, HANG_S = 60, TWICE_EACH = 100, SEEDS_FOR_MARKS = 2000 };
+enum { JOBS_MAX = 64, HANG_S = 60, TWICE_EACH = 100, SEEDS_FOR_MARKS = 10000 };
 
 struct plan {
 	uint64_t first, seeds, jobs;

@@ -6,38 +6,13 @@
 #include "tests/sim/checker.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/points.h"
+#include "tests/sim/sim_operation.h"
 #include "tests/sim/sim_worker.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { LEASE_MS = 5000, IN_FLIGHT_MS = 1000 };
-
-enum op_kind { OP_TRANSFER, OP_SWITCH, OP_READ };
-enum op_phase { OP_LOOKS, OP_ACTS, OP_ANSWERS };
-
-struct op {
-	enum op_kind kind;
-	enum op_phase phase;
-	struct distribution *distribution;
-	uint64_t number;
-	int package, version, point; /* point -1: not in the catalogue */
-	int32_t partition;
-	char dp_id[DP_ID_SIZE]; /* expected; "": any */
-	struct sim_pointer wanted;
-	void (*transfer_done)(const struct transfer_result *result, void *context);
-	void (*pointer_done)(const struct pointer_result *result, void *context);
-	void *context;
-
-	bool in_flight; /* what it does is on its way already: neither stall nor death stops it */
-	bool slow, canceled, answered;
-	int64_t held_since; /* by a stall; 0: not */
-	int events;
-	struct transfer_result transfer;
-	struct pointer_result pointer;
-	char seen_dp_id[DP_ID_SIZE];
-	struct op *next;
-};
 
 struct distribution {
 	struct sim_owner owner;
@@ -153,219 +128,16 @@ static void answer(struct op *op)
 	distribution->owner.wake(distribution->owner.context);
 }
 
-static void fail(struct op *op, enum status status, const char *code)
-{
-	struct error err;
-
-	error_set(&err, status, code, "%s on %s", code, op->point < 0 ? "?" : point_names[op->point]);
-	op->transfer = (struct transfer_result){.status = status, .err = err};
-	op->pointer.outcome = POINTER_UNKNOWN;
-	op->pointer.status = status;
-	op->pointer.err = err;
-	op->pointer.retry_after_ms = op->transfer.retry_after_ms = world_percent(5) ? 3000 : 0;
-}
-
-/* Whether nobody wants it any more, and it goes on all the same. */
-static bool is_zombie(const struct op *op)
-{
-	const struct sim_owner *owner = &op->distribution->owner;
-
-	return op->canceled || op->distribution->crashed || !owner->is_owner(owner->context, op->partition);
-}
-
-/* Whether the point can be spoken with, and is who it should be. */
-static bool reach(struct op *op)
-{
-	struct sim_point *point = op->point < 0 ? NULL : point_at(op->point);
-
-	if (!point) {
-		fail(op, STATUS_RETRY, "dp_unknown");
-	} else if (point->unreachable_until > world_now()) {
-		mark(MARK_point_unreachable);
-		fail(op, STATUS_RETRY, "dp_unreachable");
-	} else if (!point->dp_id[0]) {
-		mark(MARK_point_not_initialised);
-		fail(op, STATUS_RETRY, "dp_not_initialised");
-	} else if (op->dp_id[0] && strcmp(op->dp_id, point->dp_id) != 0 &&
-	           !(op->kind == OP_TRANSFER && point_replaces(point, op->dp_id))) {
-		mark(MARK_point_changed);
-		fail(op, STATUS_RETRY, "dp_id_changed");
-	} else {
-		return true;
-	}
-	return false;
-}
-
-static void seal(struct op *op)
-{
-	struct sim_point *point = point_at(op->point);
-
-	if (op->distribution->crashed)
-		mark(MARK_transfer_of_the_dead);
-	else if (is_zombie(op))
-		mark(MARK_transfer_of_a_zombie);
-	point_seal(op->point, op->package, op->version, op->wanted.digest);
-	memcpy(op->seen_dp_id, point->dp_id, DP_ID_SIZE);
-	op->transfer = (struct transfer_result){.status = STATUS_OK,
-	        .dp_id = op->seen_dp_id,
-	        .replaces = op->dp_id[0] && strcmp(op->dp_id, point->dp_id) != 0 ? op->dp_id : NULL,
-	        .files = 1,
-	        .bytes = 100,
-	        .bytes_sent = 100,
-	        .read_back = "full"};
-}
-
-static void act_transfer(struct op *op)
-{
-	const struct chance *chance = world_chance();
-
-	if (!reach(op))
-		return;
-	if (world_percent(chance->transfer_reject)) {
-		mark(MARK_transfer_reject);
-		fail(op, STATUS_REJECT, "source_missing");
-		return;
-	}
-	if (world_percent(chance->transfer_retry)) {
-		mark(MARK_transfer_retry);
-		fail(op, STATUS_RETRY, world_percent(50) ? "dp_error" : "read_back_mismatch");
-		return;
-	}
-	seal(op);
-	if (world_percent(chance->transfer_answer_lost)) {
-		mark(MARK_transfer_answer_lost);
-		fail(op, STATUS_RETRY, "dp_timeout");
-	} else {
-		mark(MARK_transfer_ok);
-	}
-}
-
-static bool same_log(const struct sim_pointer *a, const struct sim_pointer *b)
-{
-	return a->set && strcmp(a->log_id, b->log_id) == 0 && a->partition == b->partition;
-}
-
-/* What the pointer shows, as the answer to whoever wants op's. */
-static enum pointer_outcome compare(const struct op *op)
-{
-	const struct sim_pointer *here = &point_at(op->point)->pointers[op->package];
-
-	if (here->set && strcmp(here->release_id, op->wanted.release_id) == 0)
-		return POINTER_IS_WANTED;
-	return same_log(here, &op->wanted) && here->fence > op->wanted.fence ? POINTER_IS_NEWER
-	                                                                     : POINTER_IS_OTHER;
-}
-
-static void see(struct op *op, enum pointer_outcome outcome)
-{
-	op->pointer = (struct pointer_result){.outcome = outcome, .status = STATUS_OK};
-	if (outcome == POINTER_IS_NEWER)
-		mark(MARK_pointer_newer);
-}
-
-static bool seal_is_there(struct op *op)
-{
-	const struct sim_content *content = &point_at(op->point)->contents[op->package][op->version];
-
-	if (content->sealed && strcmp(content->digest, op->wanted.digest) == 0)
-		return true;
-	world_violation("I2", "a switch of %s on %s to %s, which is not there", package_names[op->package],
-	        point_names[op->point], version_names[op->version]);
-	fail(op, STATUS_RETRY, content->sealed ? "seal_differs" : "seal_missing");
-	return false;
-}
-
-static void write_pointer(struct op *op)
-{
-	bool zombie = is_zombie(op);
-
-	mark(MARK_pointer_set);
-	if (op->distribution->crashed)
-		mark(MARK_pointer_of_the_dead);
-	else if (zombie)
-		mark(MARK_pointer_of_a_zombie);
-	point_set(op->point, op->package, &op->wanted, zombie);
-	see(op, POINTER_IS_WANTED);
-	if (!world_percent(world_chance()->pointer_answer_lost))
-		return;
-	mark(MARK_pointer_answer_lost);
-	fail(op, STATUS_RETRY, "dp_timeout");
-	op->pointer.may_have_changed = true;
-}
-
-/* True: it goes on to write. */
-static bool look(struct op *op)
-{
-	const struct chance *chance = world_chance();
-
-	if (!reach(op))
-		return false;
-	if (world_percent(chance->pointer_unknown)) {
-		mark(MARK_pointer_unknown);
-		fail(op, STATUS_RETRY, "dp_timeout");
-		op->pointer.may_have_changed = op->kind == OP_SWITCH && world_percent(50);
-		return false;
-	}
-	if (op->kind == OP_SWITCH && point_at(op->point)->refuses_older &&
-	        world_percent(chance->pointer_locked)) {
-		mark(MARK_pointer_locked);
-		fail(op, STATUS_RETRY, "locked");
-		return false;
-	}
-	enum pointer_outcome outcome = compare(op);
-	if (op->kind == OP_READ && outcome == POINTER_IS_OTHER)
-		mark(MARK_pointer_read_other);
-	see(op, outcome);
-	return op->kind == OP_SWITCH && outcome == POINTER_IS_OTHER && seal_is_there(op);
-}
-
-/* Without a fence at the point: what was read may be old by now. */
-static void act_unfenced(struct op *op)
-{
-	if (!reach(op) || !seal_is_there(op))
-		return;
-	write_pointer(op);
-}
-
 static void schedule(struct op *op, int64_t delay_ms);
-
-/* One step of an operation that is neither held up nor too late; true: the answer follows. */
-static bool step(struct op *op)
-{
-	bool fenced = op->point >= 0 && point_at(op->point)->refuses_older;
-
-	if (op->kind == OP_TRANSFER) {
-		act_transfer(op);
-		return true;
-	}
-	if (op->phase == OP_ACTS) {
-		act_unfenced(op);
-		return true;
-	}
-	if (!look(op))
-		return true;
-	if (fenced) {
-		write_pointer(op);
-		return true;
-	}
-	op->phase = OP_ACTS;
-	return false;
-}
 
 static void go_on(struct op *op)
 {
-	if (!step(op)) {
+	if (!op_step(op)) {
 		schedule(op, world_between(1, op->slow ? 15000 : 300));
 		return;
 	}
 	op->phase = OP_ANSWERS;
 	schedule(op, world_between(1, op->slow ? 40000 : 100));
-}
-
-static void cancel_now(struct op *op)
-{
-	mark(op->kind == OP_TRANSFER ? MARK_transfer_canceled : MARK_pointer_canceled);
-	fail(op, STATUS_RETRY, "canceled");
 }
 
 /* A process that is stalled does nothing, but what it had sent arrives. */
@@ -416,7 +188,7 @@ static void op_event(void *context)
 		return;
 	}
 	if (is_dead(op) || is_late(op) || (op->canceled && world_percent(80))) {
-		cancel_now(op);
+		op_cancel(op);
 		op->phase = OP_ANSWERS;
 		schedule(op, world_between(0, 20));
 		return;
@@ -470,12 +242,14 @@ static struct op *submit(struct distribution *distribution, enum op_kind kind, c
 
 	op->kind = kind;
 	op->distribution = distribution;
+	op->owner = &distribution->owner;
 	op->number = ++distribution->last_number;
 	op->package = name_index(package_names, PACKAGES, package);
 	op->version = op->wanted.version = name_index(version_names, VERSIONS, version);
 	op->point =
 	        catalogue_find(distribution->catalogue, point) ? name_index(point_names, POINTS, point) : -1;
 	op->partition = route_partition(view_text(package), PARTITIONS);
+	op->crashed = distribution->crashed;
 	op->in_flight = world_percent(50);
 	op->next = distribution->ops;
 	distribution->ops = op;
@@ -547,6 +321,8 @@ void sim_distribution_crash(struct distribution *distribution)
 {
 	distribution->crashed = true;
 	distribution->crashed_at = world_now();
+	for (struct op *op = distribution->ops; op; op = op->next)
+		op->crashed = true;
 }
 
 void distribution_close(struct distribution *distribution)
@@ -557,7 +333,7 @@ void distribution_close(struct distribution *distribution)
 	for (struct op *op = distribution->ops; op; op = op->next)
 		if (!op->answered) {
 			if (op->phase != OP_ANSWERS)
-				cancel_now(op);
+				op_cancel(op);
 			answer(op);
 		}
 }

@@ -274,10 +274,11 @@ static void send_bad(void)
 	if (named) {
 		snprintf(sent->job_id, sizeof(sent->job_id), "bad%d", ++job_number);
 		sent->key = memory_text(key);
+		const char *type = world_percent(50) ? "update" : "remove";
+		const char *about = world_percent(80) ? key : "Other";
 		sent->value = memory_format("{\"type\":\"%s\",\"job_id\":\"%s\",\"package_id\":\"%s\","
 		                            "\"version\":\"%s\",\"gates\":\"all\"}",
-		        world_percent(50) ? "update" : "remove", sent->job_id,
-		        world_percent(80) ? key : "Other", version_names[sent->version]);
+		        type, sent->job_id, about, version_names[sent->version]);
 		append_to_jobs(sent);
 		return;
 	}
