@@ -196,7 +196,7 @@ enum status client_flush(struct client *client, int64_t timeout_ms, struct error
 	if (client->producer)
 		code = rd_kafka_flush(client->producer, until(clock_monotonic_ms() + timeout_ms, INT32_MAX));
 	if (code)
-		return handle_fail(client->producer, code, err, "%d records are not known to be in the log",
+		return handle_fail(client->producer, code, err, "%d record(s) not known to be in the log",
 		        rd_kafka_outq_len(client->producer));
 	return STATUS_OK;
 }

@@ -83,8 +83,7 @@ must_check enum status reader_start(
  * partition comes as one with err __PARTITION_EOF. */
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms);
 /* A fetcher that found the queue full sleeps for up to a second, however soon it is emptied (librdkafka up
- * to 2.1). Whether it may be so, and what wakes it: a question to a leader. That blocks for its answer, which
- * at the end of a partition may take a fetch's wait: not to be asked there by who has other things to do. */
+ * to 2.1). Whether it may be so, and what wakes it: a question to a leader, whose answer nobody waits for. */
 bool reader_is_low(const struct reader *reader);
 void reader_nudge(struct reader *reader);
 void reader_stop(struct reader *reader); /* all that was started */

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METADATA_MS = 10000 };
+/* LEADER_MS: a leader that is there answers sooner, and for one that is not there may be another by then. */
+enum { METADATA_MS = 10000, LEADER_MS = 2000 };
 
 static void tune(rd_kafka_conf_t *config, const struct options *options, const char *name, int number)
 {
@@ -88,14 +89,33 @@ bool reader_is_low(const struct reader *reader)
 	return reader->taken_messages >= reader->low_messages || reader->taken_bytes >= reader->low_bytes;
 }
 
+/* Asks the leader for the log's first offset (RD_KAFKA_OFFSET_BEGINNING) or end (_END). Not by
+ * rd_kafka_query_watermark_offsets(): that asks a leader that is down until it is back, whatever its time-out
+ * (librdkafka up to 2.2). */
+static rd_kafka_resp_err_t ask_offset(rd_kafka_t *handle, const char *topic, int32_t partition, int64_t which,
+        int timeout_ms, int64_t *ret_offset)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_resp_err_t code;
+
+	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = which;
+	code = rd_kafka_offsets_for_times(handle, list, timeout_ms);
+	if (!code)
+		code = list->elems[0].err;
+	if (!code)
+		*ret_offset = list->elems[0].offset;
+	rd_kafka_topic_partition_list_destroy(list);
+	return code;
+}
+
 void reader_nudge(struct reader *reader)
 {
 	const struct started *started = &reader->started[reader->nudged++ % reader->started_count];
-	int64_t low, high;
+	int64_t ignored;
 
 	reader->taken_messages = reader->taken_bytes = 0;
-	rd_kafka_query_watermark_offsets(
-	        reader->handle, rd_kafka_topic_name(started->topic), started->partition, &low, &high, 1);
+	ask_offset(reader->handle, rd_kafka_topic_name(started->topic), started->partition,
+	        RD_KAFKA_OFFSET_END, 1, &ignored);
 }
 
 static void count_taken(struct reader *reader, rd_kafka_message_t **messages, size_t count)
@@ -128,13 +148,24 @@ void reader_stop(struct reader *reader)
 	reader->started_count = 0;
 }
 
-/* What a new leader, or a new topic, answers for a moment. */
+/* What a new leader, or a new topic, answers for a moment, and a dead one never. */
 static bool is_passing(rd_kafka_resp_err_t code)
 {
 	return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
 	       code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
 	       code == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE ||
-	       code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__FAIL;
+	       code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__FAIL ||
+	       code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT;
+}
+
+/* Else the leader of old would be asked again, for as long as it is remembered. */
+static void find_leaders(struct reader *reader, const char *topic, int timeout_ms)
+{
+	struct error ignored;
+	int32_t partitions;
+	enum status status = handle_partitions(reader->handle, topic, timeout_ms, &partitions, &ignored);
+
+	(void)status;
 }
 
 enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition, int64_t timeout_ms,
@@ -143,10 +174,17 @@ enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t p
 	int64_t deadline = clock_monotonic_ms() + timeout_ms, low, high;
 	rd_kafka_resp_err_t code;
 
-	while ((code = rd_kafka_query_watermark_offsets(
-	                reader->handle, topic, partition, &low, &high, until(deadline, 60000))) &&
-	        is_passing(code) && until(deadline, 1) > 0)
+	for (;;) {
+		code = ask_offset(reader->handle, topic, partition, RD_KAFKA_OFFSET_BEGINNING,
+		        until(deadline, LEADER_MS), &low);
+		if (!code)
+			code = ask_offset(reader->handle, topic, partition, RD_KAFKA_OFFSET_END,
+			        until(deadline, LEADER_MS), &high);
+		if (!code || !is_passing(code) || until(deadline, 1) == 0)
+			break;
 		rd_kafka_poll(reader->handle, 50);
+		find_leaders(reader, topic, until(deadline, LEADER_MS));
+	}
 	if (code)
 		return handle_fail(
 		        reader->handle, code, err, "cannot find the ends of %s [%d]", topic, partition);
