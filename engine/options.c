@@ -216,18 +216,15 @@ static enum status take_option(
         struct options *options, const struct parser *parser, int option, char **argv, struct error *err)
 {
 	const struct option_spec *spec;
-	const char *command = options->command->name, *given = argv[optind - 1];
+	const char *given = argv[optind - 1];
 
 	if (option == '?' && optopt && optopt < OPTION_HELP && given[1] != '-')
-		return error_set(err, STATUS_REJECT, "unknown_option",
-		        "%s has no option '-%c' (see %s --help)", command, optopt, command);
+		return error_set(err, STATUS_REJECT, "unknown_option", "there is no option '-%c'", optopt);
 	if (option == '?')
 		return error_set(err, STATUS_REJECT, "unknown_option",
-		        "%s has no option '%s', or not in this form (see %s --help)", command, given,
-		        command);
+		        "there is no option '%s', or not in this form", given);
 	if (option == ':')
-		return error_set(err, STATUS_REJECT, "invalid_option", "%s needs a value (see %s --help)",
-		        given, command);
+		return error_set(err, STATUS_REJECT, "invalid_option", "%s needs a value", given);
 	spec = parser_find(parser, option);
 	if (strcmp(spec->name, "property") == 0)
 		return take_property(options, optarg, err);
@@ -240,17 +237,16 @@ static enum status check_required(const struct options *options, struct error *e
 	const struct command_spec *command = options->command;
 	size_t count = options->argument_count;
 
-	if (count < command->least_arguments || count > command->most_arguments)
-		return error_set(err, STATUS_REJECT, "arguments", "%s%s%s: usage: %s %s (see --help)",
-		        count < command->least_arguments ? "an argument is missing" : "unexpected argument ",
-		        count < command->least_arguments ? "" : "'",
-		        count < command->least_arguments ? "" : options->arguments[command->most_arguments],
+	if (count < command->least_arguments)
+		return error_set(err, STATUS_REJECT, "arguments", "an argument is missing: usage: %s %s",
 		        command->name, command->usage);
+	if (count > command->most_arguments)
+		return error_set(err, STATUS_REJECT, "arguments", "unexpected argument '%s': usage: %s %s",
+		        options->arguments[command->most_arguments], command->name, command->usage);
 	for (const struct option_spec *spec = command->options; spec && spec->name; spec++)
 		if (spec->required && !options_text(options, spec->name))
-			return error_set(err, STATUS_REJECT, "option_missing",
-			        "%s needs --%s %s (see %s --help)", command->name, spec->name, spec->argument,
-			        command->name);
+			return error_set(err, STATUS_REJECT, "option_missing", "--%s %s is required",
+			        spec->name, spec->argument);
 	return STATUS_OK;
 }
 

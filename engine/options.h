@@ -26,7 +26,7 @@ struct options;
 struct command_spec {
 	const char *name;                  /* "program" or "program command" */
 	const char *usage;                 /* "[OPTION]… PKG VERSION" */
-	const char *summary;               /* paragraphs */
+	const char *summary;               /* a paragraph */
 	const char *examples;              /* lines, each a command that works as written */
 	const struct option_spec *options; /* own ones */
 	bool kafka;                        /* takes the common ones: -b -X -F --prefix */

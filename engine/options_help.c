@@ -113,7 +113,7 @@ void options_print_help(const struct command_spec *command)
 
 	printf("Usage: %s %s\n\n", command->name, command->usage ? command->usage : "[OPTION]…");
 	if (command->summary) {
-		print_lines(command->summary, 0);
+		print_wrapped(command->summary, 0, 0);
 		putchar('\n');
 	}
 	if (command->options && command->options->name) {

@@ -3,9 +3,9 @@
 
 #include "base/memory.h"
 #include "base/timestamp.h"
-#include "producer/command.h"
+#include "command/command.h"
+#include "command/terminal.h"
 #include "producer/folder.h"
-#include "producer/terminal.h"
 #include "schemas/json.h"
 #include "schemas/manifest.h"
 
@@ -115,6 +115,8 @@ static enum status ask_content(const struct options *options, struct job *job, s
 	}
 	if (manifest)
 		return read_manifest(manifest, &job->manifest, err);
+	if (!from && job->type == JOB_CREATE)
+		return usage(err, "a create needs content: give --from, --manifest or --manifest-url");
 	if (!from)
 		return STATUS_OK;
 	meter_start(&meter, "hashing", NULL);

@@ -1,10 +1,11 @@
 /* holdpoint-producer create: stages a version of a package. */
+#include "command/command.h"
 #include "producer/ask.h"
-#include "producer/command.h"
+#include "producer/commands.h"
 
 static const struct option_spec create_options[] = {
         {.name = "to",
-                .argument = "NAME[,NAME]...",
+                .argument = "NAME[,…]",
                 .many = true,
                 .required = true,
                 .help = "distribution points, and group:NAME for all of a group"},
@@ -14,7 +15,7 @@ static const struct option_spec create_options[] = {
 
 const struct command_spec create_command = {
         .name = "holdpoint-producer create",
-        .usage = "[OPTION]... --to NAME[,NAME]... PACKAGE VERSION",
+        .usage = "[OPTION]… --to NAME[,…] PACKAGE VERSION",
         .summary = "Stages a version of a package: copies its content to distribution points and verifies it "
                    "there. "
                    "Nothing becomes current by it.",

@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/timestamp.h"
+#include "command/command.h"
 #include "engine/route.h"
-#include "producer/command.h"
 #include "producer/screen.h"
 #include "schemas/topics.h"
 
@@ -131,6 +131,26 @@ static bool has_ended(const struct follow *follow, const struct watch *watch)
 	return watch->final && (!watch->any_life || client_reader_is_past_end(follow->reader));
 }
 
+enum exit_code exit_code_of_state(const char *state)
+{
+	static const struct {
+		const char *state;
+		enum exit_code code;
+	} codes[] = {
+	        {"completed", EXIT_DONE},
+	        {"failed", EXIT_FAILED},
+	        {"rejected", EXIT_REJECTED},
+	        {"expired", EXIT_EXPIRED},
+	        {"superseded", EXIT_SUPERSEDED},
+	        {"canceled", EXIT_SUPERSEDED},
+	};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		if (strcmp(state, codes[i].state) == 0)
+			return codes[i].code;
+	return EXIT_FAILED;
+}
+
 int follow_run(struct follow *follow, struct watch *watch, bool json, int64_t wait_ms)
 {
 	int64_t until = wait_ms < 0 ? INT64_MAX : clock_monotonic_ms() + wait_ms;
@@ -151,7 +171,11 @@ int follow_run(struct follow *follow, struct watch *watch, bool json, int64_t wa
 		return command_fail(&err);
 	if (has_ended(follow, watch))
 		return exit_code_of_state(watch->state);
-	fprintf(stderr, "holdpoint-producer: %s has not ended within --wait-timeout; it goes on by itself\n",
+	fprintf(stderr,
+	        watch->state[0]
+	                ? "holdpoint-producer: %s has not ended within --wait-timeout; it goes on by itself\n"
+	                : "holdpoint-producer: nothing was heard of %s within --wait-timeout (do stagers "
+	                  "run, is its id right?)\n",
 	        watch->job_id);
 	return EXIT_WAIT_TIMEOUT;
 }

@@ -1,6 +1,7 @@
 #ifndef PRODUCER_FOLLOW_H
 #define PRODUCER_FOLLOW_H
 
+#include "command/command.h"
 #include "engine/client.h"
 #include "engine/options.h"
 #include "producer/watch.h"
@@ -13,6 +14,8 @@ must_check enum status follow_open(struct client *client, const struct options *
         const char *package_id, bool from_beginning, int64_t timeout_ms, struct follow **ret,
         struct error *err);
 void follow_close(struct follow *follow); /* NULL is fine */
+
+enum exit_code exit_code_of_state(const char *state); /* a job's terminal state by name */
 
 /* Until the watch is final. Returns the exit code; wait_ms < 0: however long it takes. */
 int follow_run(struct follow *follow, struct watch *watch, bool json, int64_t wait_ms);

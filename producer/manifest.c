@@ -1,8 +1,9 @@
 /* holdpoint-producer manifest: describes the files of a folder. */
-#include "producer/command.h"
+#include "command/command.h"
+#include "producer/commands.h"
 
+#include "command/terminal.h"
 #include "producer/folder.h"
-#include "producer/terminal.h"
 
 #include <stdio.h>
 
@@ -16,7 +17,7 @@ static const struct option_spec manifest_options[] = {
 
 static const struct command_spec manifest_command = {
         .name = "holdpoint-producer manifest",
-        .usage = "[OPTION]... FOLDER",
+        .usage = "[OPTION]… FOLDER",
         .summary = "Describes every file below FOLDER: path, size, digest, executable, url. Print it to a "
                    "file, put "
                    "the file and the content where stagers can read them, and name it with create "

@@ -2,8 +2,8 @@
 #include "producer/screen.h"
 
 #include "base/timestamp.h"
-#include "producer/command.h"
-#include "producer/terminal.h"
+#include "command/command.h"
+#include "command/terminal.h"
 #include "schemas/json.h"
 
 #include <string.h>
@@ -81,7 +81,8 @@ static void point_line(const struct screen *screen, const struct watch *watch,
 		timestamp_format(point->next_retry_ms, at);
 		buffer_add_format(line, ", again at %s", at);
 	}
-	add_why(point->reason, point->detail, line);
+	if (!moving) /* else it is of the attempt before */
+		add_why(point->reason, point->detail, line);
 }
 
 /* Prints a line, cut to the terminal's width where it is redrawn; colours take no room. */

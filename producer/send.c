@@ -2,7 +2,7 @@
 #include "producer/ask.h"
 
 #include "base/memory.h"
-#include "producer/command.h"
+#include "command/command.h"
 #include "producer/follow.h"
 #include "schemas/json.h"
 #include "schemas/topics.h"
@@ -34,9 +34,13 @@ static enum status send_job(struct client *client, const struct options *options
         const char *json, int64_t timeout_ms, struct sent *sent, struct error *err)
 {
 	char *topic = topic_named(options, TOPIC_JOBS);
-	enum status status = client_produce(client, topic, view_text(job->package_id), view_text(json), NULL,
-	        0, timeout_ms, on_delivered, sent, err);
+	int32_t partitions;
+	/* a topic that is missing, or a Kafka that is, shows before anything is sent */
+	enum status status = client_partitions(client, topic, timeout_ms, &partitions, err);
 
+	if (status == STATUS_OK)
+		status = client_produce(client, topic, view_text(job->package_id), view_text(json), NULL, 0,
+		        timeout_ms, on_delivered, sent, err);
 	free(topic);
 	if (status != STATUS_OK)
 		return status;

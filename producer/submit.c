@@ -1,9 +1,11 @@
 /* holdpoint-producer submit: sends jobs from a file or a pipe, one JSON object a line. */
-#include "producer/command.h"
+#include "command/command.h"
+#include "engine/client.h"
+#include "producer/commands.h"
 
 #include "base/clock.h"
+#include "command/terminal.h"
 #include "producer/lines.h"
-#include "producer/terminal.h"
 #include "schemas/job.h"
 #include "schemas/json.h"
 #include "schemas/topics.h"
@@ -25,7 +27,7 @@ static const struct option_spec submit_options[] = {
 
 static const struct command_spec submit_command = {
         .name = "holdpoint-producer submit",
-        .usage = "[OPTION]... [FILE|-]",
+        .usage = "[OPTION]… [FILE|-]",
         .summary = "Sends jobs, one JSON object a line, each checked first as a stager will check it. A file "
                    "with a "
                    "bad line is not sent at all; a pipe is sent up to the first bad line.",
@@ -207,7 +209,7 @@ static void print_summary(const struct submit *submit, int64_t elapsed_ms)
 	if (!submit->json) {
 		printf("%ju jobs sent in %.1f s (%.0f/s)", (uintmax_t)submit->delivered, seconds, rate);
 		if (submit->bad)
-			printf(", %ju bad lines%s", (uintmax_t)submit->bad,
+			printf(", %ju bad line%s%s", (uintmax_t)submit->bad, submit->bad == 1 ? "" : "s",
 			        submit->delivered ? "" : ": nothing was sent");
 		if (submit->queued > submit->delivered)
 			printf(", %ju not known to be sent", (uintmax_t)(submit->queued - submit->delivered));
@@ -231,7 +233,14 @@ static int submit_all(struct submit *submit, FILE *in)
 {
 	int64_t started = clock_monotonic_ms();
 	struct error err;
-	enum status status = run_passes(submit, in, &err);
+	int32_t partitions;
+	/* a topic that is missing, or a Kafka that is, shows before anything is sent */
+	enum status status =
+	        client_partitions(submit->client, submit->topic, submit->timeout_ms, &partitions, &err);
+
+	if (status != STATUS_OK)
+		return command_fail(&err);
+	status = run_passes(submit, in, &err);
 	int code = status == STATUS_OK ? EXIT_DONE : command_fail(&err);
 
 	if (submit->queued && client_flush(submit->client, submit->timeout_ms, &err) != STATUS_OK &&

@@ -1,8 +1,9 @@
 /* holdpoint-producer topics: creates what is missing and checks the rest. */
-#include "producer/command.h"
+#include "command/command.h"
+#include "producer/commands.h"
 
+#include "command/terminal.h"
 #include "engine/kafka/admin.h"
-#include "producer/terminal.h"
 #include "schemas/json.h"
 #include "schemas/topics.h"
 
@@ -42,7 +43,7 @@ static const struct option_spec topics_options[] = {
 
 static const struct command_spec topics_command = {
         .name = "holdpoint-producer topics",
-        .usage = "[OPTION]...",
+        .usage = "[OPTION]…",
         .summary =
                 "Creates the topics that are missing and checks the settings of the others. Safe to repeat.",
         .examples = "holdpoint-producer topics -b localhost:9092\n"

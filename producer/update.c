@@ -1,10 +1,11 @@
 /* holdpoint-producer update: makes a version current, behind its staging. */
+#include "command/command.h"
 #include "producer/ask.h"
-#include "producer/command.h"
+#include "producer/commands.h"
 
 static const struct option_spec update_options[] = {
         {.name = "to",
-                .argument = "NAME[,NAME]...",
+                .argument = "NAME[,…]",
                 .many = true,
                 .help = "distribution points, and group:NAME for all of a group (default: those of the "
                         "version)"},
@@ -19,7 +20,7 @@ static const struct option_spec update_options[] = {
 
 const struct command_spec update_command = {
         .name = "holdpoint-producer update",
-        .usage = "[OPTION]... PACKAGE VERSION",
+        .usage = "[OPTION]… PACKAGE VERSION",
         .summary = "Makes a version current on distribution points. It may be sent at any moment, even "
                    "before the "
                    "create: it is held until the version is staged. With content it stages and updates in "

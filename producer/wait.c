@@ -1,5 +1,6 @@
 /* holdpoint-producer wait: follows a job that was sent before to its end. */
-#include "producer/command.h"
+#include "command/command.h"
+#include "producer/commands.h"
 
 #include "producer/follow.h"
 
@@ -17,7 +18,7 @@ static const struct option_spec wait_options[] = {
 
 static const struct command_spec wait_command = {
         .name = "holdpoint-producer wait",
-        .usage = "[OPTION]... --package PKG JOB_ID",
+        .usage = "[OPTION]… --package PKG JOB_ID",
         .summary = "Follows a job to its end: the last one accepted under this id. One that has ended "
                    "already is "
                    "told at once.",

@@ -92,6 +92,13 @@ static enum watch_news apply_duplicate(struct watch *watch, const struct status_
 	return WATCH_DUPLICATE;
 }
 
+/* Progress has a way of its own, and may come when what it tells of is over. */
+static bool is_past_moving(const struct watch_point *point)
+{
+	return strcmp(point->state, "staged") == 0 || strcmp(point->state, "updating") == 0 ||
+	       strcmp(point->state, "updated") == 0;
+}
+
 static enum watch_news apply_point(
         struct watch *watch, const struct status_event *event, const struct watch_point **ret_point)
 {
@@ -100,8 +107,10 @@ static enum watch_news apply_point(
 
 	if (watch->final || strcmp(event->version, watch->version) != 0 || !event->distribution_point[0])
 		return WATCH_NOTHING;
+	if (watch->duplicate && !watch->state[0])
+		return WATCH_NOTHING; /* from before the original */
 	point = point_named(watch, event->distribution_point);
-	if (!point)
+	if (!point || (progress && is_past_moving(point)))
 		return WATCH_NOTHING;
 	*ret_point = point;
 	if (progress) {

@@ -41,7 +41,7 @@ static void answer_known(
 		return;
 	}
 	error_set(&err, STATUS_REJECT, "job_id_conflict",
-	        "job id %s was used before, by another job for %s (at %d, offset %lld of the jobs topic); "
+	        "job id %s was used before, by another job for %s (jobs/%d@%lld); "
 	        "give this one an id of its own",
 	        request->id, turn->state->package, (int)known->position.partition,
 	        (long long)known->position.offset);

@@ -32,8 +32,7 @@ static void withhold_superseded(
 {
 	char detail[200];
 
-	snprintf(detail, sizeof(detail),
-	        "a later update (applied at %d, offset %lld of the jobs topic) was released there first",
+	snprintf(detail, sizeof(detail), "a later update (jobs/%d@%lld) was released there first",
 	        (int)point->released.partition, (long long)point->released.offset);
 	say_withheld(turn, job, target, "superseded", detail);
 	job->work->look = true;

@@ -13,9 +13,11 @@ ROOMS = {  # room → rooms that it may include
     "schemas": {"base", "schemas"},
     "distribution": {"base", "schemas", "distribution"},
     "engine": {"base", "engine"},
+    "command": {"base", "engine", "command"},
     "stager": {"base", "schemas", "distribution", "engine", "stager"},
     "updater": {"base", "schemas", "distribution", "engine", "updater"},
-    "producer": {"base", "schemas", "engine", "producer"},
+    "producer": {"base", "schemas", "engine", "command", "producer"},
+    "auditor": {"base", "schemas", "distribution", "engine", "command", "auditor"},
 }
 BASE = {"bytes", "clock", "digest", "error", "log", "map", "memory", "position", "queue", "table", "timestamp"}  # a closed list
 LIBRARIES = {  # header → the files that may include it
@@ -25,6 +27,7 @@ LIBRARIES = {  # header → the files that may include it
     "curl/": {"distribution/exchange.h", "distribution/url.c"},
     "librdkafka/": {"engine/kafka/internal.h"},
     "microhttpd.h": {"engine/health.c"},
+    "sqlite3.h": {"auditor/database.c"},
 }
 FORBIDDEN = {  # room → words that it does not know
     "engine": r"\b(package|manifest|jansson|json_|distribution point|stager|updater)\b",
@@ -109,7 +112,7 @@ def check_pages():
         if not page.exists():
             continue
         for number, line in enumerate(page.read_text().splitlines(), 1):
-            for path in re.findall(r"`((?:base|schemas|distribution|engine|stager|updater|producer|tests|script|docs|compose)/[\w./-]+)`", line):
+            for path in re.findall(r"`((?:base|schemas|distribution|engine|command|stager|updater|producer|auditor|tests|script|docs|compose)/[\w./-]+)`", line):
                 if not (ROOT / path).exists():
                     yield f"{page.relative_to(ROOT)}:{number}: there is no {path}"
 

@@ -161,7 +161,7 @@ Test(ask_job, refuses_what_a_stager_would_reject)
 	check_refused(ASK(JOB_UPDATE, "PKG", "1.0", "--job-id", "@3-1742"), "invalid_field", "job_id");
 	check_refused(
 	        ASK(JOB_UPDATE, "PKG", "1.0", "--to", "paris,paris"), "invalid_field", "distribution_points");
-	check_refused(ASK(JOB_CREATE, "PKG", "1.0", "--to", "paris"), "missing_field", "content");
+	check_refused(ASK(JOB_CREATE, "PKG", "1.0", "--to", "paris"), "usage", "--from");
 }
 
 Test(ask_job, needs_targets_to_create)

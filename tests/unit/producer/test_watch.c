@@ -147,6 +147,37 @@ Test(watch_apply, keeps_distribution_points_sorted_with_what_was_said_last)
 	watch_release(&watch);
 }
 
+Test(watch_apply, is_deaf_to_progress_of_what_is_staged)
+{
+	struct status_event progress = point("paris", "");
+	struct watch watch;
+
+	watch_init(&watch, "PKG", "1.0", "u-18", ours);
+	strcpy(progress.type, "progress");
+	progress.bytes_done = 5;
+	progress.bytes_total = 10;
+	apply(&watch, point("paris", "staged"));
+	cr_assert_eq(apply(&watch, progress), WATCH_NOTHING);
+	apply(&watch, point("paris", "updated"));
+	cr_assert_eq(apply(&watch, progress), WATCH_NOTHING);
+	cr_assert_eq(watch.points[0].bytes_total, 0);
+	apply(&watch, point("paris", "pending"));
+	cr_assert_eq(apply(&watch, progress), WATCH_PROGRESS, "its content was lost: staged again");
+	watch_release(&watch);
+}
+
+Test(watch_apply, is_deaf_to_what_was_before_the_original_of_a_duplicate)
+{
+	struct watch watch;
+
+	watch_init(&watch, "PKG", "1.0", "u-18", ours);
+	apply(&watch, duplicate(17));
+	cr_assert_eq(apply(&watch, point("paris", "updated")), WATCH_NOTHING, "of an earlier job");
+	apply(&watch, job("accepted", 17));
+	cr_assert_eq(apply(&watch, point("paris", "updated")), WATCH_POINT);
+	watch_release(&watch);
+}
+
 Test(watch_apply, is_deaf_to_other_versions)
 {
 	struct status_event other = point("paris", "staged");

@@ -1,4 +1,4 @@
-#include "producer/terminal.h"
+#include "command/terminal.h"
 
 #include <criterion/criterion.h>
 

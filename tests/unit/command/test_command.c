@@ -1,20 +1,8 @@
-#include "producer/command.h"
+#include "command/command.h"
 
 #include <criterion/criterion.h>
 
 #include <string.h>
-
-Test(exit_code_of_state, tells_each_end_of_a_job_apart)
-{
-	static const struct {
-		const char *state;
-		int code;
-	} cases[] = {{"completed", 0}, {"failed", 1}, {"rejected", 4}, {"expired", 5}, {"superseded", 6},
-	        {"canceled", 6}, {"something new", 1}};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		cr_assert_eq((int)exit_code_of_state(cases[i].state), cases[i].code, "%s", cases[i].state);
-}
 
 Test(exit_code_of_error, tells_bad_input_from_a_kafka_that_is_away_and_from_failures)
 {
@@ -44,5 +32,9 @@ Test(printable, lets_no_control_character_reach_a_terminal)
 	char copy[16];
 
 	cr_assert_str_eq(printable("a\033[2Jb\n\x7f", copy, sizeof(copy)), "a?[2Jb??");
+	cr_assert_str_eq(printable("a\xc2\x9b"
+	                           "2J\u00e9",
+	                         copy, sizeof(copy)),
+	        "a??2J\u00e9", "C1 controls, but no letter");
 	cr_assert_str_eq(printable("0123456789abcdefgh", copy, sizeof(copy)), "0123456789abcde");
 }

@@ -1,5 +1,5 @@
 /* Bars, colours and units for people. */
-#include "producer/terminal.h"
+#include "command/terminal.h"
 
 #include "base/clock.h"
 

@@ -11,6 +11,7 @@
 #define COLOUR_GREEN "\033[32m"
 #define COLOUR_YELLOW "\033[33m"
 #define COLOUR_DIM "\033[2m"
+#define COLOUR_BOLD "\033[1m"
 #define COLOUR_OFF "\033[0m"
 
 bool terminal_is(FILE *stream); /* can it be redrawn in place? */

@@ -1,12 +1,13 @@
-#ifndef PRODUCER_COMMAND_H
-#define PRODUCER_COMMAND_H
+#ifndef COMMAND_COMMAND_H
+#define COMMAND_COMMAND_H
 
 #include "base/error.h"
-#include "engine/client.h"
 #include "engine/options.h"
 
-/* What the subcommands share. Each is a function run(argc, argv) with argv[0] its name; it returns the exit
- * code. */
+#include <stddef.h>
+
+/* What the command lines of all programs share: subcommands, errors to words and exit codes, and what people
+ * see (terminal.h, grid.h). */
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1, /* the job, or a check, failed */
@@ -18,15 +19,19 @@ enum exit_code {
 	EXIT_WAIT_TIMEOUT = 7,
 };
 
-int run_topics(int argc, char **argv);
-int run_manifest(int argc, char **argv);
-int run_create(int argc, char **argv);
-int run_update(int argc, char **argv);
-int run_submit(int argc, char **argv);
-int run_wait(int argc, char **argv);
+/* A subcommand is a function run(argc, argv) with argv[0] its name; it returns the exit code. */
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+/* The main function of a program of subcommands (name NULL ends the list). exit_codes: words for its --help.
+ */
+int command_main(
+        const char *program, const struct command *commands, const char *exit_codes, int argc, char **argv);
 
 enum exit_code exit_code_of_error(const struct error *err);
-enum exit_code exit_code_of_state(const char *state); /* a job's terminal state by name */
 
 /* Says what went wrong, with the code that scripts may look for, and returns its exit code. */
 int command_fail(const struct error *err);
@@ -50,7 +55,7 @@ char *topic_named(
 	}
 must_check enum status option_timeout(const struct options *options, int64_t *ret_ms, struct error *err);
 
-/* Makes names and words of outside fit for a terminal: control characters become '?'. */
+/* Makes names and words of outside fit for a terminal: control characters (C0, DEL, C1) become '?'. */
 const char *printable(const char *text, char *copy, size_t size);
 
 #endif
