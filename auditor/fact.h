@@ -44,8 +44,8 @@ struct fact {
 	/* job status */
 	struct view state; /* also of a point */
 	bool final;
-	struct view reason, detail; /* also of withheld; of a point: its error's code and message; of an unreadable
-	                               record and a dead letter: why */
+	struct view reason, detail; /* also of withheld; of a point: its error's code and message; of an
+	                               unreadable record and a dead letter: why */
 	uint32_t waiting_staged, waiting_targets;
 	struct view missing;  /* JSON text of an array of names */
 	struct view outcomes; /* JSON text of an object: point → state */

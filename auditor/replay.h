@@ -27,7 +27,7 @@ const char *log_topic_name(enum log_topic topic); /* without prefix */
 struct replay_record { /* views are valid until the next call with this replay */
 	enum log_topic topic;
 	struct position position;
-	int64_t time_ms; /* the log's time stamp */
+	int64_t time_ms;        /* the log's time stamp */
 	struct view key, value; /* absent: null */
 };
 
@@ -38,15 +38,15 @@ struct replay_spec {
 	/* Where a lane begins, for those who go on where they were; NULL: at its beginning. */
 	int64_t (*first_offset)(void *context, enum log_topic topic, int32_t partition);
 	void *context;
-	bool follow;           /* go on beyond the end */
-	int64_t timeout_ms;    /* how long Kafka may take to answer */
+	bool follow;        /* go on beyond the end */
+	int64_t timeout_ms; /* how long Kafka may take to answer */
 };
 
 /* The options every reading subcommand takes, beside the common ones: end an array of own ones with them. */
 #define REPLAY_OPTIONS                                                                                       \
 	{                                                                                                    \
 		.name = "dump", .argument = "FILE",                                                          \
-		.help = "read a dump, as `kcat -C -J` prints it, instead of a Kafka; - is standard input"     \
+		.help = "read a dump, as `kcat -C -J` prints it, instead of a Kafka; - is standard input"    \
 	}
 
 struct replay;
@@ -58,9 +58,10 @@ must_check enum status replay_open(const struct options *options, const struct r
 void replay_close(struct replay *replay); /* NULL is fine */
 int32_t replay_partitions(const struct replay *replay);
 
-/* As client_reader_next(): STATUS_OK and not *ret_found: nothing came in timeout_ms, or the end was passed. */
-must_check enum status replay_next(struct replay *replay, int64_t timeout_ms, struct replay_record *ret_record,
-        bool *ret_found, struct error *err);
+/* As client_reader_next(): STATUS_OK and not *ret_found: nothing came in timeout_ms, or the end was passed.
+ */
+must_check enum status replay_next(struct replay *replay, int64_t timeout_ms,
+        struct replay_record *ret_record, bool *ret_found, struct error *err);
 bool replay_is_past_end(const struct replay *replay);
 
 /* The next offset to be read of a lane. */
@@ -70,6 +71,7 @@ void replay_progress(const struct replay *replay, uint64_t *ret_done, uint64_t *
 
 /* Headers of the record last read: by name, or all in order (until false). */
 struct view replay_header(const struct replay *replay, const char *name);
-bool replay_header_at(const struct replay *replay, size_t index, struct view *ret_name, struct view *ret_value);
+bool replay_header_at(
+        const struct replay *replay, size_t index, struct view *ret_name, struct view *ret_value);
 
 #endif

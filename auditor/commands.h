@@ -1,0 +1,6 @@
+#ifndef AUDITOR_COMMANDS_H
+#define AUDITOR_COMMANDS_H
+
+/* The subcommands; see struct command. */
+
+#endif
