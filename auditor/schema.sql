@@ -1,12 +1,24 @@
 -- The history of an installation, as `holdpoint-auditor export` writes it. Times are milliseconds since the
 -- epoch (UTC). A position is topic, partition, offset; all topics have the same partition numbers.
+--
+-- The tables job, copy and pointer are the same whatever order the lanes (a lane is one partition of one
+-- topic) were read in: each column comes from one lane, or by a rule that order cannot change (the least,
+-- the greatest position). So are the events, one a record. All of them can be made again from the topics.
+PRAGMA application_id = 0x486f6c64; -- "Hold"
 PRAGMA user_version = 1;
+
+-- What this file is of: prefix; values ("yes", "no": whether events keep theirs).
+CREATE TABLE meta (
+	name TEXT NOT NULL PRIMARY KEY,
+	value TEXT NOT NULL
+) WITHOUT ROWID;
 
 -- How far each lane has been read. Written in the transaction that writes what was read.
 CREATE TABLE lane (
-	topic TEXT NOT NULL,
+	topic TEXT NOT NULL,        -- without prefix
 	partition INTEGER NOT NULL,
-	next_offset INTEGER NOT NULL,
+	next_offset INTEGER NOT NULL, -- one behind the record last read
+	last_logged INTEGER NOT NULL, -- the log's time stamp of that record: another one there is another log
 	PRIMARY KEY (topic, partition)
 ) WITHOUT ROWID;
 
@@ -17,51 +29,61 @@ CREATE TABLE event (
 	"offset" INTEGER NOT NULL,
 	time INTEGER NOT NULL,      -- the record's own; the log's where it has none
 	logged INTEGER NOT NULL,    -- the log's time stamp
-	type TEXT NOT NULL,         -- create, update, staged, release, withheld, updated, job, duplicate, distribution_point, dead_letter, unreadable
-	package TEXT,
+	type TEXT NOT NULL,         -- create, update, unknown_job, staged, release, withheld, updated, job, duplicate, distribution_point, dead_letter, unreadable
+	package TEXT,               -- the record's key where it does not say
 	version TEXT,
 	distribution_point TEXT,
 	job_id TEXT,
 	job_partition INTEGER,      -- where the job was applied: tells two lives of one id apart
 	job_offset INTEGER,
 	state TEXT,
-	reason TEXT,
-	detail TEXT,
+	reason TEXT,                -- of a distribution point: its error's code
+	detail TEXT,                -- … and message
 	id TEXT,
-	value BLOB,                 -- the record as it is; NULL: a tombstone
+	origin_topic TEXT,          -- of a dead letter or a re-routed job: where it came from (whole name)
+	origin_partition INTEGER,
+	origin_offset INTEGER,
+	size INTEGER NOT NULL,      -- of the value, in bytes
+	value BLOB,                 -- the record as it is; NULL: a tombstone, or --no-values
 	PRIMARY KEY (topic, partition, "offset")
 ) WITHOUT ROWID;
 CREATE INDEX event_package ON event (package, logged);
 CREATE INDEX event_job ON event (job_partition, job_offset);
+CREATE INDEX event_logged ON event (logged);
 
--- Accepted and rejected jobs, as their status records tell them.
+-- One row for each record of the topic jobs that can be read as one, at the position where it was applied:
+-- what its status records say, and before there is one, what the record itself says.
 CREATE TABLE job (
-	partition INTEGER NOT NULL, -- where it was applied
+	partition INTEGER NOT NULL,
 	"offset" INTEGER NOT NULL,
-	job_id TEXT NOT NULL,
-	package TEXT NOT NULL,
+	job_id TEXT NOT NULL DEFAULT '',  -- "" and NULL below: not known (yet)
+	package TEXT NOT NULL DEFAULT '',
 	version TEXT,
 	type TEXT,                  -- create, update
-	state TEXT NOT NULL,        -- accepted, held, completed, failed, expired, superseded, canceled, rejected
-	final INTEGER NOT NULL,
+	-- submitted: no worker has said anything yet; accepted, held; completed, failed, expired, superseded,
+	-- canceled, rejected; duplicate: has no effect; rerouted: applied elsewhere; dead_letter: unreadable
+	state TEXT NOT NULL DEFAULT 'submitted',
+	final INTEGER NOT NULL DEFAULT 0,
 	reason TEXT,
 	detail TEXT,
 	requested_by TEXT,
-	distribution_points TEXT,   -- JSON array
+	distribution_points TEXT,   -- JSON array of names, as they were resolved when it was accepted
+	stages INTEGER NOT NULL DEFAULT 0, -- 1: a create, or an update with content
 	submitted INTEGER,          -- the log's time of the job record
 	accepted INTEGER,
-	held INTEGER,               -- since when, or when it first was
+	held INTEGER,               -- when it first was
 	released INTEGER,           -- when its first release was written: what a hold ends with
 	ended INTEGER,
 	deadline INTEGER,
-	waiting_staged INTEGER,     -- what a held one waits for
-	waiting_targets INTEGER,
-	waiting_missing TEXT,       -- JSON array
-	outcomes TEXT,              -- JSON object
+	waiting_staged INTEGER,     -- what a held one waits for (last known)
+	waiting_targets INTEGER,    -- 0: not known yet, its version has not come
+	waiting_missing TEXT,       -- JSON array of names
+	outcomes TEXT,              -- JSON object: distribution point → state
 	PRIMARY KEY (partition, "offset")
 ) WITHOUT ROWID;
 CREATE INDEX job_package ON job (package);
 CREATE INDEX job_state ON job (state, accepted);
+CREATE INDEX job_job_id ON job (job_id);
 
 -- One row for each version that is wanted, or lies, on a distribution point.
 CREATE TABLE copy (
@@ -69,22 +91,28 @@ CREATE TABLE copy (
 	version TEXT NOT NULL,
 	distribution_point TEXT NOT NULL,
 	state TEXT NOT NULL,        -- pending, staging, retrying, staged, updating, updated, failed: the last word of its status
-	since INTEGER NOT NULL,
-	attempt INTEGER,
+	since INTEGER NOT NULL,     -- when it became that
+	attempt INTEGER,            -- NULL: there is no status of it yet
 	error TEXT,                 -- code
 	error_message TEXT,
 	next_retry INTEGER,
-	dp_id TEXT,                 -- the rest: of the staged event
+	status_partition INTEGER,   -- where its last status lies
+	status_offset INTEGER,
+	wanted INTEGER,             -- when the first job that stages it there was accepted
+	pending INTEGER,            -- when its status last was pending: what was staged there earlier is lost
+	dp_id TEXT,                 -- the rest: of the newest staged event
 	digest TEXT,
 	files INTEGER,
 	bytes INTEGER,
 	read_back TEXT,
 	staged INTEGER,             -- when
+	staged_id TEXT,
 	staged_partition INTEGER,
 	staged_offset INTEGER,
 	PRIMARY KEY (package, distribution_point, version)
 ) WITHOUT ROWID;
 CREATE INDEX copy_state ON copy (state);
+CREATE INDEX copy_distribution_point ON copy (distribution_point, state);
 
 -- One row for each distribution point that a package is, or is to be, current on.
 CREATE TABLE pointer (
@@ -93,6 +121,7 @@ CREATE TABLE pointer (
 	desired_version TEXT,       -- of the newest release there
 	desired_job TEXT,
 	released INTEGER,
+	release_id TEXT,
 	release_partition INTEGER,
 	release_offset INTEGER,
 	live_version TEXT,          -- of the newest updated
@@ -105,3 +134,80 @@ CREATE TABLE pointer (
 	updated_offset INTEGER,
 	PRIMARY KEY (package, distribution_point)
 ) WITHOUT ROWID;
+CREATE INDEX pointer_distribution_point ON pointer (distribution_point);
+
+-- What is staged, where, as far as the log tells: whose staged event is not older than its last "pending".
+CREATE VIEW staged_copy AS
+SELECT * FROM copy WHERE staged IS NOT NULL AND (pending IS NULL OR staged >= pending);
+
+-- Each package on each distribution point: desired (newest released), staged (newest staged), live (newest
+-- updated) version, and in a word: empty, pending, staging, retrying, failed (the newest wanted version, or
+-- the switch to the desired one), staged (there, but nothing was released), updating (released, not yet
+-- current), current.
+CREATE VIEW current_state AS
+WITH cell AS (
+	SELECT package, distribution_point FROM copy
+	UNION
+	SELECT package, distribution_point FROM pointer
+), looked AS (
+	SELECT cell.package, cell.distribution_point,
+		pointer.desired_version AS desired,
+		(SELECT version FROM staged_copy s WHERE s.package = cell.package
+			AND s.distribution_point = cell.distribution_point
+			ORDER BY staged_partition DESC, staged_offset DESC LIMIT 1) AS staged,
+		pointer.live_version AS live,
+		(SELECT version FROM copy c WHERE c.package = cell.package
+			AND c.distribution_point = cell.distribution_point
+			ORDER BY coalesce(wanted, staged, since) DESC, version DESC LIMIT 1) AS wanted
+	FROM cell LEFT JOIN pointer USING (package, distribution_point)
+)
+SELECT looked.package, looked.distribution_point, desired, looked.staged, live,
+	CASE
+		WHEN newest.state IN ('pending', 'staging', 'retrying', 'failed')
+			AND (newest.staged IS NULL OR newest.staged < newest.pending) THEN newest.state
+		WHEN desired = live THEN 'current'
+		WHEN desired IS NOT NULL AND aim.state IN ('retrying', 'failed') THEN aim.state
+		WHEN desired IS NOT NULL THEN 'updating'
+		WHEN looked.staged IS NOT NULL THEN 'staged'
+		ELSE 'empty'
+	END AS state
+FROM looked
+LEFT JOIN copy newest ON newest.package = looked.package
+	AND newest.distribution_point = looked.distribution_point AND newest.version = looked.wanted
+LEFT JOIN copy aim ON aim.package = looked.package
+	AND aim.distribution_point = looked.distribution_point AND aim.version = looked.desired;
+
+-- How long each step of each job took, in ms: NULL where it has not come to that, or never does.
+CREATE VIEW job_durations AS
+SELECT partition, "offset", job_id, package, version, type, state,
+	accepted - submitted AS submitted_to_accepted,
+	held - accepted AS accepted_to_held,
+	released - held AS held_to_released,
+	ended - coalesce(released, held, accepted) AS to_ended,
+	ended - submitted AS submitted_to_ended
+FROM job WHERE state NOT IN ('duplicate', 'rerouted', 'dead_letter');
+
+-- Each hold: since when, until its first release (or its end without one; NULL: it is held now), how long in
+-- ms, and what it waited for.
+CREATE VIEW hold_times AS
+SELECT partition, "offset", job_id, package, version, state, held,
+	coalesce(released, ended) AS until, coalesce(released, ended) - held AS ms,
+	waiting_staged, waiting_targets, waiting_missing
+FROM job WHERE held IS NOT NULL;
+
+-- What goes wrong where: each distribution point's errors by code, how often they were met, and how many
+-- copies they keep from their end now.
+CREATE VIEW failures_by_distribution_point AS
+SELECT distribution_point, reason AS error, count(*) AS times,
+	count(*) FILTER (WHERE state = 'failed') AS failed,
+	count(DISTINCT package) AS packages, min(logged) AS first, max(logged) AS last,
+	(SELECT count(*) FROM copy WHERE copy.distribution_point = event.distribution_point
+		AND copy.error = event.reason AND copy.state IN ('pending', 'retrying', 'failed')) AS copies_now
+FROM event
+WHERE topic = 'status' AND type = 'distribution_point' AND reason IS NOT NULL
+GROUP BY distribution_point, reason;
+
+-- The records that could not be read: where they came from and why they were put aside.
+CREATE VIEW dead_letters AS
+SELECT partition, "offset", logged, package, reason, detail, origin_topic, origin_partition, origin_offset, size, value
+FROM event WHERE topic = 'dlq';
