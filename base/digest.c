@@ -3,7 +3,9 @@
 #include "base/memory.h"
 
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +27,7 @@ static void to_hex(const unsigned char *bytes, size_t len, char *text)
 static void require(int ok)
 {
 	if (!ok)
-		abort(); /* OpenSSL without SHA-256, or out of memory */
+		abort(); /* OpenSSL without SHA-256 or randomness, or out of memory */
 }
 
 struct digest_stream *digest_start(void)
@@ -86,4 +88,23 @@ bool digest_is_valid(const char *text)
 {
 	return strlen(text) == DIGEST_SIZE - 1 && memcmp(text, "sha256:", 7) == 0 &&
 	       strspn(text + 7, "0123456789abcdef") == 64;
+}
+
+void random_name(char text[RANDOM_NAME_SIZE])
+{
+	unsigned char bits[16];
+
+	require(RAND_bytes(bits, sizeof(bits)) == 1);
+	to_hex(bits, sizeof(bits), text);
+}
+
+void random_uuid(char text[RANDOM_UUID_SIZE])
+{
+	char hex[RANDOM_NAME_SIZE];
+
+	random_name(hex);
+	hex[12] = '4';                 /* version: random */
+	hex[16] = "89ab"[hex[16] & 3]; /* variant */
+	snprintf(text, RANDOM_UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+	        hex + 20);
 }

@@ -19,4 +19,10 @@ bool digest_is_valid(const char *text);
 enum { DIGEST_NAME_SIZE = 33 };
 void digest_name(struct view data, char text[DIGEST_NAME_SIZE]);
 
+/* Names that nobody else has, from the system's randomness: 32 hex digits, and a UUID (RFC 9562, version 4).
+ */
+enum { RANDOM_NAME_SIZE = 33, RANDOM_UUID_SIZE = 37 };
+void random_name(char text[RANDOM_NAME_SIZE]);
+void random_uuid(char text[RANDOM_UUID_SIZE]);
+
 #endif

@@ -1,5 +1,6 @@
 /* Small files that are replaced as a whole: WRITE, and POINT under its lock. */
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/memory.h"
 #include "base/timestamp.h"
 #include "distribution/file_work.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,14 +19,10 @@ enum { POINT_SIZE_MAX = 1 << 20, HOLDER_MAX = 256 };
 /* A name in .holdpoint/tmp that nobody else uses; the caller's to free(). */
 static char *temporary_name(void)
 {
-	unsigned char random[16];
-	char text[2 * sizeof(random) + 1];
+	char name[RANDOM_NAME_SIZE];
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		abort(); /* cannot fail once the system has booted */
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(text + 2 * i, 3, "%02x", random[i]);
-	return memory_format(LAYOUT_TMP "/@%s", text); /* '@' is at no package's beginning */
+	random_name(name);
+	return memory_format(LAYOUT_TMP "/@%s", name); /* '@' is at no package's beginning */
 }
 
 /* A new file with the data, on the device. Takes over fd. 0 or errno. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 static bool is_uuid(struct view text)
 {
@@ -116,20 +115,4 @@ enum status identity_of(
 	if (identity_parse((struct view){read->result.data, read->result.len}, ret, err) != STATUS_OK)
 		return error_prefix(err, "distribution point %s: .holdpoint/dp.json: ", point);
 	return STATUS_OK;
-}
-
-void identity_new_id(char id[DP_ID_SIZE])
-{
-	unsigned char bytes[16];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-		abort();
-	bytes[6] = (bytes[6] & 0x0f) | 0x40;
-	bytes[8] = (bytes[8] & 0x3f) | 0x80;
-	for (size_t i = 0, at = 0; i < sizeof(bytes); i++) {
-		snprintf(id + at, DP_ID_SIZE - at, "%02x", bytes[i]);
-		at += 2;
-		if (i == 3 || i == 5 || i == 7 || i == 9)
-			id[at++] = '-';
-	}
 }

@@ -31,6 +31,5 @@ bool identity_replaces(const struct identity *identity, const char *dp_id);
 must_check enum status identity_of(
         const struct operation *read, const char *point, struct identity *ret, struct error *err);
 
-void identity_new_id(char id[DP_ID_SIZE]); /* a random UUID (RFC 9562, version 4) */
 
 #endif

@@ -4,6 +4,7 @@
 #include "distribution/layout.h"
 #include "distribution/step.h"
 
+#include "base/digest.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -103,7 +104,7 @@ static void forget_oldest(struct identity *identity)
 
 static void write_new(struct init *init)
 {
-	identity_new_id(init->identity.dp_id);
+	random_uuid(init->identity.dp_id);
 	forget_oldest(&init->identity);
 	buffer_init(&init->text, IDENTITY_SIZE_MAX);
 	identity_write(&init->identity, &init->text);

@@ -4,12 +4,12 @@
 
 #include "distribution/layout.h"
 
+#include "base/digest.h"
 #include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum step {
 	WRITE_FIRST,
@@ -163,15 +163,13 @@ struct probe *probe_start(
         struct driver *driver, void (*done)(const struct probe_result *result, void *context), void *context)
 {
 	struct probe *probe = memory_alloc(sizeof(*probe));
-	uint64_t name[2];
+	char name[RANDOM_NAME_SIZE];
 
-	if (getrandom(name, sizeof(name), 0) != sizeof(name))
-		abort();
+	random_name(name);
 	probe->driver = driver;
 	probe->done = done;
 	probe->context = context;
-	probe->folder = memory_format(
-	        LAYOUT_TMP "/probe-%016llx%016llx", (unsigned long long)name[0], (unsigned long long)name[1]);
+	probe->folder = memory_format(LAYOUT_TMP "/probe-%s", name);
 	probe->from = layout_join(probe->folder, "a");
 	probe->to = layout_join(probe->folder, "b");
 	probe->file = layout_join(probe->from, "file");

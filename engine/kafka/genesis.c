@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/memory.h"
 #include "engine/kafka/topics.h"
 
@@ -120,16 +121,6 @@ static enum status has_genesis(struct topics *topics, size_t n, bool *ret_all, s
 
 /* ---- writing it */
 
-static void random_uuid(char text[37])
-{
-	char hex[33];
-
-	random_hex(hex);
-	hex[12] = '4';
-	hex[16] = "89ab"[hex[16] & 3];
-	snprintf(text, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-}
-
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
 	(void)handle, (void)message, (void)opaque; /* the commit tells; without this it would be slow */
@@ -204,9 +195,9 @@ static enum status write_once(struct topics *topics, size_t n, struct error *err
 /* Fenced by another that does the same: it waits a while, each another one, to see what that one did. */
 static void stand_back(struct topics *topics)
 {
-	char random[33];
+	char random[RANDOM_NAME_SIZE];
 
-	random_hex(random);
+	random_name(random);
 	random[3] = '\0';
 	rd_kafka_poll(topics->handle, until(topics->deadline_ms, 200 + (int)strtol(random, NULL, 16) / 2));
 }

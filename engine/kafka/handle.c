@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* Handles of librdkafka: configuration, errors, one way to make them. */
 
@@ -286,16 +285,6 @@ enum status handle_fail(
 		return error_set(err, status, name,
 		        "%s: the topic is missing: 'holdpoint-producer topics' creates it", what);
 	return error_set(err, status, name, "%s: %s", what, rd_kafka_err2str(code));
-}
-
-void random_hex(char text[33])
-{
-	unsigned char bits[16];
-
-	if (getrandom(bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
-		abort(); /* 16 bytes are always given whole */
-	for (size_t i = 0; i < sizeof(bits); i++)
-		snprintf(text + 2 * i, 3, "%02x", bits[i]);
 }
 
 int until(int64_t deadline_ms, int most)

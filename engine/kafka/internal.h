@@ -46,9 +46,6 @@ bool is_unreachable(rd_kafka_resp_err_t code);
 must_check enum status handle_partitions(rd_kafka_t *handle, const char *topic, int64_t timeout_ms,
         int32_t *ret_partitions, struct error *err);
 
-/* 128 random bits as hex: a name that nobody else has. */
-void random_hex(char text[33]);
-
 /* Milliseconds until a deadline of clock_monotonic_ms(), never negative, never more than most. */
 int until(int64_t deadline_ms, int most);
 

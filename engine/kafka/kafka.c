@@ -78,9 +78,9 @@ void kafka_sleep(struct kafka *kafka, int64_t ms)
 void kafka_back_off(struct kafka *kafka, int try)
 {
 	int64_t most = try > 5 ? 2000 : 50 << try;
-	char random[33];
+	char random[RANDOM_NAME_SIZE];
 
-	random_hex(random);
+	random_name(random);
 	random[4] = '\0';
 	kafka_sleep(kafka, most / 2 + most * strtol(random, NULL, 16) / 65536);
 }

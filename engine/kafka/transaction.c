@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/kafka/process_parts.h"
@@ -341,7 +342,7 @@ static enum status try_claim(struct kafka *kafka, struct claim *claim, struct er
 	kafka->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
 	kafka->delivered_offset = -1;
 	claim->partition = kafka->partition;
-	random_hex(claim->nonce);
+	random_name(claim->nonce);
 	code = init(kafka);
 	if (!code)
 		code = write_claim(kafka, claim);

@@ -62,20 +62,6 @@ Test(identity_parse, ignores_what_it_does_not_know_and_the_case)
 	identity_release(&identity);
 }
 
-Test(identity_new_id, is_a_random_uuid)
-{
-	char one[DP_ID_SIZE], two[DP_ID_SIZE], text[128];
-	struct identity identity;
-	struct error err;
-
-	identity_new_id(one);
-	identity_new_id(two);
-	cr_assert_str_neq(one, two);
-	cr_assert_eq(one[14], '4');
-	snprintf(text, sizeof(text), "{\"dp_id\":\"%s\"}", one);
-	cr_assert_eq(identity_parse(view_text(text), &identity, &err), STATUS_OK);
-}
-
 /* ---- through the door */
 
 static struct room_bench *bench;
