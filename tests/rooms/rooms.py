@@ -26,7 +26,7 @@ LIBRARIES = {  # header → the files that may include it
     "jansson.h": {"schemas/json.c"},
     "curl/": {"distribution/exchange.h", "distribution/url.c"},
     "librdkafka/": {"engine/kafka/internal.h"},
-    "microhttpd.h": {"engine/health.c"},
+    "microhttpd.h": {"engine/http_server.c"},
     "sqlite3.h": {"auditor/database.c"},
 }
 FORBIDDEN = {  # room → words that it does not know
