@@ -14,6 +14,8 @@
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 count="" port="" number="" dir="" launched=() taken=()
 start_seconds=60 stop_seconds=15
+# A command that runs each server, % in it being its number: `setpriv --reuid 900%`.
+SERVERS_RUN=${SERVERS_RUN-}
 
 say() { echo "${0##*/}: $*" >&2; }
 die() {
@@ -91,7 +93,8 @@ launch() {
 	# its caller's pipes.
 	(
 		for fd in "/proc/$BASHPID/fd"/*; do [ "${fd##*/}" -le 2 ] || eval "exec ${fd##*/}>&-"; done
-		exec setsid "${command[@]}"
+		# shellcheck disable=SC2086 # a list of words
+		exec setsid ${SERVERS_RUN//%/$1} "${command[@]}"
 	) </dev/null >>"$home/log" 2>&1 &
 	echo $! >"$home/pid"
 	launched+=("$1")

@@ -167,7 +167,11 @@ def check_point(base, event, where):
         if event:
             yield f"{where}: updated to {event['version']}, but there is no pointer"
         return
-    pointer = json.loads(text)
+    try:
+        pointer = json.loads(text)
+    except ValueError as error:
+        yield f"{where}: the pointer is no JSON ({error}): {text[:300]!r}"
+        return
     if not event:
         yield f"{where}: a pointer to {pointer['version']}, but no updated event"
         return
