@@ -76,6 +76,10 @@ must_check enum status reader_open(const struct options *options, struct chatter
 /* offset: a number, RD_KAFKA_OFFSET_BEGINNING or _END. */
 must_check enum status reader_start(
         struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err);
+/* The same, into a queue of the caller's, to be destroyed after reader_stop(): what is taken from it counts
+ * for nothing here. */
+must_check enum status reader_start_into(struct reader *reader, const char *topic, int32_t partition,
+        int64_t offset, rd_kafka_queue_t *queue, struct error *err);
 /* Messages that are there, or, waiting for timeout_ms, the first to come; each to be destroyed. The end of a
  * partition comes as one with err __PARTITION_EOF. */
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms);
@@ -83,7 +87,8 @@ size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t 
  * to 2.1). Whether it may be so, and what wakes it: a question to a leader, whose answer nobody waits for. */
 bool reader_is_low(const struct reader *reader);
 void reader_nudge(struct reader *reader);
-void reader_stop(struct reader *reader); /* all that was started */
+void reader_nudge_of(struct reader *reader, const char *topic, int32_t partition); /* a certain leader */
+void reader_stop(struct reader *reader);                                           /* all that was started */
 must_check enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition,
         int64_t timeout_ms, int64_t *ret_low, int64_t *ret_high, struct error *err);
 void reader_close(struct reader *reader); /* a zeroed one is fine */
@@ -91,5 +96,7 @@ void reader_close(struct reader *reader); /* a zeroed one is fine */
 struct view message_key(const rd_kafka_message_t *message);
 struct view message_value(const rd_kafka_message_t *message);
 struct view message_header(const rd_kafka_message_t *message, const char *name); /* the last of that name */
+bool message_header_at(
+        const rd_kafka_message_t *message, size_t index, struct view *ret_name, struct view *ret_value);
 
 #endif

@@ -67,21 +67,27 @@ static enum status find_topic(
 	return STATUS_OK;
 }
 
-enum status reader_start(
-        struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err)
+enum status reader_start_into(struct reader *reader, const char *topic, int32_t partition, int64_t offset,
+        rd_kafka_queue_t *queue, struct error *err)
 {
 	rd_kafka_topic_t *handle;
 	enum status status = find_topic(reader, topic, &handle, err);
 
 	if (status != STATUS_OK)
 		return status;
-	if (rd_kafka_consume_start_queue(handle, partition, offset, reader->queue) != 0)
+	if (rd_kafka_consume_start_queue(handle, partition, offset, queue) != 0)
 		return handle_fail(
 		        reader->handle, rd_kafka_last_error(), err, "cannot read %s [%d]", topic, partition);
 	size_t n = reader->started_count++;
 	reader->started = memory_resize(reader->started, (n + 1) * sizeof(*reader->started));
 	reader->started[n] = (struct started){handle, partition};
 	return STATUS_OK;
+}
+
+enum status reader_start(
+        struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err)
+{
+	return reader_start_into(reader, topic, partition, offset, reader->queue, err);
 }
 
 bool reader_is_low(const struct reader *reader)
@@ -108,14 +114,19 @@ static rd_kafka_resp_err_t ask_offset(rd_kafka_t *handle, const char *topic, int
 	return code;
 }
 
+void reader_nudge_of(struct reader *reader, const char *topic, int32_t partition)
+{
+	int64_t ignored;
+
+	ask_offset(reader->handle, topic, partition, RD_KAFKA_OFFSET_END, 1, &ignored);
+}
+
 void reader_nudge(struct reader *reader)
 {
 	const struct started *started = &reader->started[reader->nudged++ % reader->started_count];
-	int64_t ignored;
 
 	reader->taken_messages = reader->taken_bytes = 0;
-	ask_offset(reader->handle, rd_kafka_topic_name(started->topic), started->partition,
-	        RD_KAFKA_OFFSET_END, 1, &ignored);
+	reader_nudge_of(reader, rd_kafka_topic_name(started->topic), started->partition);
 }
 
 static void count_taken(struct reader *reader, rd_kafka_message_t **messages, size_t count)
@@ -227,4 +238,20 @@ struct view message_header(const rd_kafka_message_t *message, const char *name)
 	        rd_kafka_header_get_last(headers, name, &value, &len) || !value)
 		return (struct view){0};
 	return (struct view){value, len};
+}
+
+bool message_header_at(
+        const rd_kafka_message_t *message, size_t index, struct view *ret_name, struct view *ret_value)
+{
+	rd_kafka_headers_t *headers;
+	const char *name;
+	const void *value;
+	size_t len;
+
+	if (rd_kafka_message_headers(message, &headers) ||
+	        rd_kafka_header_get_all(headers, index, &name, &value, &len))
+		return false;
+	*ret_name = view_text(name);
+	*ret_value = value ? (struct view){value, len} : (struct view){0};
+	return true;
 }

@@ -1,0 +1,371 @@
+/* Lanes of a dump: the file is looked through once, and each record's line is remembered. */
+#include "auditor/dump.h"
+#include "auditor/lanes.h"
+#include "auditor/scan.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RECORD_MAX = 8 << 20, HEADERS_MAX = 64 };
+
+struct line {
+	size_t at; /* in the file */
+	uint32_t len;
+};
+
+struct dump_lane {
+	struct line *lines;
+	size_t count, at;
+	int64_t last_offset, start;
+	struct client_lane_place place;
+	/* of the record last taken: key, value, and its headers' names and values in turn */
+	struct buffer bytes;
+	struct span {
+		size_t at, len;
+		bool here;
+	} headers[2 * HEADERS_MAX];
+	size_t header_count;
+};
+
+struct dump {
+	char *map;
+	size_t size;
+	struct dump_lane *lanes;
+	size_t lane_count;
+};
+
+static void close_dump(void *self)
+{
+	struct dump *dump = self;
+
+	if (!dump)
+		return;
+	if (dump->map)
+		munmap(dump->map, dump->size);
+	for (size_t i = 0; i < dump->lane_count; i++) {
+		free(dump->lanes[i].lines);
+		buffer_release(&dump->lanes[i].bytes);
+	}
+	free(dump->lanes);
+	free(dump);
+}
+
+/* ---- opening */
+
+static enum status unreadable(const char *file, struct error *err)
+{
+	return error_set(
+	        err, STATUS_REJECT, "dump_unreadable", "cannot read the dump %s: %s", file, strerror(errno));
+}
+
+/* What cannot be mapped (a pipe) is copied to a file that has no name. */
+static int copy_of(int fd)
+{
+	FILE *copy = tmpfile();
+	char block[65536];
+	ssize_t len = -1;
+	int ret = -1;
+
+	while (copy && (len = read(fd, block, sizeof(block))) > 0)
+		if (fwrite(block, 1, (size_t)len, copy) != (size_t)len)
+			break;
+	if (copy && len == 0 && fflush(copy) == 0)
+		ret = dup(fileno(copy));
+	if (copy)
+		fclose(copy);
+	return ret;
+}
+
+static int open_file(const char *file)
+{
+	int fd = strcmp(file, "-") == 0 ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC), copy;
+	struct stat about;
+
+	if (fd < 0 || (fstat(fd, &about) == 0 && S_ISREG(about.st_mode)))
+		return fd;
+	copy = copy_of(fd);
+	close(fd);
+	return copy;
+}
+
+static enum status map_file(struct dump *dump, const char *file, struct error *err)
+{
+	int fd = open_file(file);
+	struct stat about;
+	void *map;
+
+	if (fd < 0)
+		return unreadable(file, err);
+	if (fstat(fd, &about) != 0 || about.st_size == 0) {
+		close(fd);
+		return about.st_size == 0 ? STATUS_OK : unreadable(file, err);
+	}
+	map = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return unreadable(file, err);
+	dump->map = map;
+	dump->size = (size_t)about.st_size;
+	return STATUS_OK;
+}
+
+/* The next line without its newline, and where the one behind it begins. */
+static struct view line_at(const struct dump *dump, size_t at, size_t *ret_next)
+{
+	const char *end = memchr(dump->map + at, '\n', dump->size - at);
+	size_t len = end ? (size_t)(end - (dump->map + at)) : dump->size - at;
+
+	*ret_next = at + len + 1;
+	return (struct view){dump->map + at, len};
+}
+
+static bool is_blank(struct view line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if ((unsigned char)line.data[i] > ' ')
+			return false;
+	return true;
+}
+
+/* The topic's number among lanes_topics that are wanted; -1: not one of them. */
+static int topic_number(const char *prefix, const struct replay_spec *spec, struct view topic)
+{
+	size_t prefix_len = strlen(prefix);
+	int number = 0;
+
+	if (topic.len < prefix_len || memcmp(topic.data, prefix, prefix_len) != 0)
+		return -1;
+	topic = (struct view){topic.data + prefix_len, topic.len - prefix_len};
+	for (size_t i = 0; i < LOG_TOPICS; i++) {
+		if (!(spec->topics & LOG_BIT(lanes_topics[i])))
+			continue;
+		if (view_is(topic, log_topic_name(lanes_topics[i])))
+			return number;
+		number++;
+	}
+	return -1;
+}
+
+struct reading { /* of the file, once through */
+	struct dump *dump;
+	const char *file, *prefix;
+	const struct replay_spec *spec;
+	struct lanes *lanes;
+	bool counts; /* only counts partitions */
+	int32_t partitions;
+	size_t number; /* of the line */
+};
+
+static enum status invalid(const struct reading *reading, const char *why, struct error *err)
+{
+	return error_set(err, STATUS_REJECT, "dump_invalid",
+	        "line %zu of the dump %s %s: make it by `kcat -C -J -e -o beginning` of each topic",
+	        reading->number, reading->file, why);
+}
+
+static enum status add_line(const struct reading *reading, struct view text, const struct dump_line *line,
+        int topic, struct error *err)
+{
+	int32_t nth = line->partition - reading->lanes->first_partition;
+
+	if (nth < 0 || nth >= reading->lanes->count)
+		return STATUS_OK;
+	struct dump_lane *lane =
+	        &reading->dump->lanes[(size_t)topic * (size_t)reading->lanes->count + (size_t)nth];
+	if (line->offset <= lane->last_offset)
+		return invalid(reading, "does not come in the order of its partition", err);
+	lane->last_offset = line->offset;
+	if (line->offset < lane->start)
+		return STATUS_OK;
+	if ((lane->count & (lane->count + 1)) == 0) /* 0, 1, 3, 7, … */
+		lane->lines = memory_resize(lane->lines, (2 * lane->count + 2) * sizeof(*lane->lines));
+	if (lane->count == 0)
+		lane->place.start = lane->place.next = line->offset;
+	lane->lines[lane->count++] =
+	        (struct line){(size_t)(text.data - reading->dump->map), (uint32_t)text.len};
+	lane->place.end = line->offset + 1;
+	return STATUS_OK;
+}
+
+static enum status take_line(struct reading *reading, struct view text, struct error *err)
+{
+	struct dump_line line;
+	const char *problem = text.len > RECORD_MAX ? "is too long" : dump_line_parse(text, &line);
+
+	if (problem)
+		return invalid(reading, problem, err);
+	int topic = topic_number(reading->prefix, reading->spec, line.topic);
+	if (topic < 0)
+		return STATUS_OK;
+	if (!reading->counts)
+		return add_line(reading, text, &line, topic, err);
+	if (line.partition >= reading->partitions)
+		reading->partitions = line.partition + 1;
+	return STATUS_OK;
+}
+
+static enum status read_lines(struct reading *reading, struct error *err)
+{
+	struct dump *dump = reading->dump;
+	enum status status = STATUS_OK;
+
+	reading->number = 0;
+	for (size_t at = 0; status == STATUS_OK && at < dump->size;) {
+		struct view line = line_at(dump, at, &at);
+
+		reading->number++;
+		if (!is_blank(line))
+			status = take_line(reading, line, err);
+	}
+	return status;
+}
+
+static void make_lanes(struct reading *reading)
+{
+	struct dump *dump = reading->dump;
+	size_t per_topic = (size_t)reading->lanes->count;
+
+	for (size_t i = 0; i < LOG_TOPICS; i++)
+		if (reading->spec->topics & LOG_BIT(lanes_topics[i]))
+			dump->lane_count += per_topic;
+	dump->lanes = memory_alloc(dump->lane_count * sizeof(*dump->lanes));
+	for (size_t i = 0, n = 0; i < LOG_TOPICS; i++) {
+		if (!(reading->spec->topics & LOG_BIT(lanes_topics[i])))
+			continue;
+		for (size_t p = 0; p < per_topic; p++, n++) {
+			struct dump_lane *lane = &dump->lanes[n];
+			int32_t partition = reading->lanes->first_partition + (int32_t)p;
+
+			lane->last_offset = -1;
+			buffer_init(&lane->bytes, RECORD_MAX);
+			if (reading->spec->first_offset)
+				lane->start = reading->spec->first_offset(
+				        reading->spec->context, lanes_topics[i], partition);
+		}
+	}
+}
+
+/* A dump does not say how many partitions there are, only which have records. The package's may be said
+ * wrongly where the last ones are empty, so all are read. */
+static enum status index_file(struct reading *reading, struct error *err)
+{
+	enum status status;
+
+	reading->counts = true;
+	status = read_lines(reading, err);
+	if (status != STATUS_OK)
+		return status;
+	reading->lanes->partitions = reading->lanes->count = reading->partitions ? reading->partitions : 1;
+	reading->lanes->first_partition = 0;
+	make_lanes(reading);
+	reading->counts = false;
+	return read_lines(reading, err);
+}
+
+/* ---- reading */
+
+/* Appends the bytes of a string; absent where there are none. Its place is given as an offset, since the
+ * buffer may move. */
+static struct span add_text(struct dump_lane *lane, struct view text)
+{
+	struct span span = {.at = lane->bytes.len, .here = text.data != NULL};
+
+	if (text.data && !scan_text(text, &lane->bytes))
+		lane->bytes.len = span.at; /* an escape that is none: nothing can be said of it */
+	span.len = lane->bytes.len - span.at;
+	buffer_add(&lane->bytes, "", 1);
+	return span;
+}
+
+static struct view span_view(const struct dump_lane *lane, struct span span)
+{
+	return span.here ? (struct view){lane->bytes.data + span.at, span.len} : (struct view){0};
+}
+
+static void add_headers(struct dump_lane *lane, struct view array)
+{
+	struct view text;
+
+	lane->header_count = 0;
+	while (lane->header_count < 2 * HEADERS_MAX && dump_next(&array, &text))
+		lane->headers[lane->header_count++] = add_text(lane, text);
+	lane->header_count &= ~(size_t)1;
+}
+
+static enum status take(
+        void *self, size_t lane_number, struct client_record *ret_record, bool *ret_found, struct error *err)
+{
+	struct dump *dump = self;
+	struct dump_lane *lane = &dump->lanes[lane_number];
+	struct dump_line line;
+
+	(void)err;
+	*ret_found = lane->at < lane->count;
+	if (!*ret_found) {
+		lane->place.next = lane->place.end;
+		return STATUS_OK;
+	}
+	const struct line *place = &lane->lines[lane->at++];
+	dump_line_parse((struct view){dump->map + place->at, place->len}, &line); /* was good before */
+	buffer_clear(&lane->bytes);
+	struct span key = add_text(lane, line.key), payload = add_text(lane, line.payload);
+	add_headers(lane, line.headers);
+	lane->place.next = line.offset + 1;
+	*ret_record = (struct client_record){.source = lane_number,
+	        .position = {line.partition, line.offset},
+	        .time_ms = line.time_ms,
+	        .key = span_view(lane, key),
+	        .value = span_view(lane, payload)};
+	return STATUS_OK;
+}
+
+static void wait_for_news(void *self, int64_t timeout_ms)
+{
+	(void)self;
+	poll(NULL, 0, timeout_ms < 1000 ? (int)timeout_ms : 1000);
+}
+
+static struct client_lane_place place_of(const void *self, size_t lane)
+{
+	return ((const struct dump *)self)->lanes[lane].place;
+}
+
+static bool header_at(
+        const void *self, size_t lane_number, size_t index, struct view *ret_name, struct view *ret_value)
+{
+	const struct dump_lane *lane = &((const struct dump *)self)->lanes[lane_number];
+
+	if (index >= lane->header_count / 2)
+		return false;
+	*ret_name = span_view(lane, lane->headers[2 * index]);
+	*ret_value = span_view(lane, lane->headers[2 * index + 1]);
+	return true;
+}
+
+static const struct lanes_kind dump_kind = {take, wait_for_news, place_of, header_at, close_dump};
+
+enum status lanes_open_dump(const char *file, const char *prefix, const struct replay_spec *spec,
+        struct lanes *ret, struct error *err)
+{
+	struct dump *dump = memory_alloc(sizeof(*dump));
+	struct reading reading = {.dump = dump, .file = file, .prefix = prefix, .spec = spec, .lanes = ret};
+	enum status status = map_file(dump, file, err);
+
+	if (status == STATUS_OK)
+		status = index_file(&reading, err);
+	if (status != STATUS_OK) {
+		close_dump(dump);
+		return status;
+	}
+	ret->kind = &dump_kind;
+	ret->self = dump;
+	return STATUS_OK;
+}
