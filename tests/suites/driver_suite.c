@@ -288,10 +288,12 @@ void driver_suite_stat_knows_files_and_folders(struct driver_bench *bench)
 	cr_assert_not(stat_of(bench, "pkg/content/1.1").result.found);
 }
 
-static void need(bool can, const char *what)
+static void need(struct driver_bench *bench, bool can, const char *what)
 {
-	if (!can)
-		cr_skip_test("this distribution point says that it cannot %s", what);
+	if (can)
+		return;
+	bench->close(bench);
+	cr_skip_test("this distribution point says that it cannot %s", what);
 }
 
 static struct operation transfer(struct driver_bench *bench, enum operation_kind kind, const char *from,
@@ -307,7 +309,7 @@ void driver_suite_copy_keeps_bytes(struct driver_bench *bench)
 {
 	struct view bytes = bench_bytes(3 << 20);
 
-	need(bench->driver->can.copy, "copy");
+	need(bench, bench->driver->can.copy, "copy");
 	bench_put(bench, "pkg/content/1.0/bin/tool", bytes);
 	cr_assert(
 	        transfer(bench, OPERATION_COPY, "pkg/content/1.0/bin/tool", "pkg/content/1.1/new/tool", false)
@@ -318,14 +320,14 @@ void driver_suite_copy_keeps_bytes(struct driver_bench *bench)
 
 void driver_suite_copy_of_nothing_is_not_found(struct driver_bench *bench)
 {
-	need(bench->driver->can.copy, "copy");
+	need(bench, bench->driver->can.copy, "copy");
 	cr_assert_not(transfer(bench, OPERATION_COPY, "pkg/missing", "pkg/copy", false).result.found);
 	expect_text(bench, "pkg/copy", NULL);
 }
 
 void driver_suite_move_takes_a_file_to_missing_parents(struct driver_bench *bench)
 {
-	need(bench->driver->can.move, "move");
+	need(bench, bench->driver->can.move, "move");
 	bench_write(bench, ".holdpoint/tmp/x/file", "moved");
 	struct operation move =
 	        transfer(bench, OPERATION_MOVE, ".holdpoint/tmp/x/file", "pkg/a/b/c/file", false);
@@ -336,7 +338,7 @@ void driver_suite_move_takes_a_file_to_missing_parents(struct driver_bench *benc
 
 void driver_suite_move_takes_a_folder(struct driver_bench *bench)
 {
-	need(bench->driver->can.move, "move");
+	need(bench, bench->driver->can.move, "move");
 	bench_write(bench, ".holdpoint/tmp/pkg@1.0/a1/bin/tool", "tool");
 	bench_write(bench, ".holdpoint/tmp/pkg@1.0/a1/readme", "words");
 	struct operation move =
@@ -349,7 +351,7 @@ void driver_suite_move_takes_a_folder(struct driver_bench *bench)
 
 void driver_suite_move_refuses_to_overwrite_a_file(struct driver_bench *bench)
 {
-	need(bench->driver->can.move, "move");
+	need(bench, bench->driver->can.move, "move");
 	bench_write(bench, "pkg/new", "new");
 	bench_write(bench, "pkg/old", "old");
 	cr_assert(transfer(bench, OPERATION_MOVE, "pkg/new", "pkg/old", false).result.exists);
@@ -359,7 +361,7 @@ void driver_suite_move_refuses_to_overwrite_a_file(struct driver_bench *bench)
 
 void driver_suite_move_refuses_to_overwrite_a_folder(struct driver_bench *bench)
 {
-	need(bench->driver->can.move, "move");
+	need(bench, bench->driver->can.move, "move");
 	bench_write(bench, ".holdpoint/tmp/new/file", "new");
 	bench_write(bench, "pkg/content/1.0/file", "old");
 	cr_assert(transfer(bench, OPERATION_MOVE, ".holdpoint/tmp/new", "pkg/content/1.0", false)
@@ -370,7 +372,7 @@ void driver_suite_move_refuses_to_overwrite_a_folder(struct driver_bench *bench)
 
 void driver_suite_move_replaces_a_file_when_asked(struct driver_bench *bench)
 {
-	need(bench->driver->can.move, "move");
+	need(bench, bench->driver->can.move, "move");
 	bench_write(bench, "pkg/new", "new");
 	bench_write(bench, "pkg/old", "old");
 	transfer(bench, OPERATION_MOVE, "pkg/new", "pkg/old", true);
@@ -380,7 +382,7 @@ void driver_suite_move_replaces_a_file_when_asked(struct driver_bench *bench)
 
 void driver_suite_move_of_nothing_is_not_found(struct driver_bench *bench)
 {
-	need(bench->driver->can.move, "move");
+	need(bench, bench->driver->can.move, "move");
 	cr_assert_not(transfer(bench, OPERATION_MOVE, "no/where", "pkg/there", false).result.found);
 	expect_text(bench, "pkg/there", NULL);
 }
@@ -585,7 +587,7 @@ void driver_suite_point_replaces_when_check_says_so(struct driver_bench *bench)
 {
 	struct judge first = {.verdict = POINT_REPLACE}, second = {.verdict = POINT_REPLACE};
 
-	need(bench->driver->can.point, "switch a pointer under a lock");
+	need(bench, bench->driver->can.point, "switch a pointer under a lock");
 	point(bench, "one", &first);
 	cr_assert(first.was_absent);
 	expect_text(bench, "pkg/current.json", "one");
@@ -598,7 +600,7 @@ void driver_suite_point_keeps_when_check_says_so(struct driver_bench *bench)
 {
 	struct judge keep = {.verdict = POINT_KEEP};
 
-	need(bench->driver->can.point, "switch a pointer under a lock");
+	need(bench, bench->driver->can.point, "switch a pointer under a lock");
 	bench_write(bench, "pkg/current.json", "newer");
 	point(bench, "older", &keep);
 	cr_assert_str_eq(keep.seen, "newer");

@@ -17,6 +17,7 @@ struct driver_bench {
 	struct driver *driver;
 	/* Lets the I/O thread's loop turn: returns after something has happened, or after timeout_ms. */
 	void (*step)(struct driver_bench *bench, int timeout_ms);
+	void (*close)(struct driver_bench *bench); /* of a test that is skipped */
 };
 
 /* Submits one operation and steps until it is done, failing the test after 30 s. Fills in done, context and,
@@ -73,8 +74,8 @@ void driver_suite_probe(struct driver_bench *bench);
 #define DRIVER_FACT_TEST(suite, fact, open_bench, close_bench)                                               \
 	Test(suite, fact)                                                                                    \
 	{                                                                                                    \
-		static struct driver_bench *bench; /* a skipped test leaves it behind: no leak */            \
-		bench = open_bench();                                                                        \
+		struct driver_bench *bench = open_bench();                                                   \
+		bench->close = close_bench;                                                                  \
 		driver_suite_probe(bench);                                                                   \
 		driver_suite_##fact(bench);                                                                  \
 		close_bench(bench);                                                                          \
