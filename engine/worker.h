@@ -116,7 +116,6 @@ struct worker_spec {
 	const char *tell; /* non-transactional topic of worker_tell(), or NULL */
 	const struct option_spec *options; /* the process's own, after the common ones */
 	const char *summary;               /* for --help */
-	uint32_t lane_limit;               /* effects under way per shard and lane; 0: 64 */
 
 	struct machine machine;
 	struct effector effector;

@@ -13,8 +13,7 @@
 struct process;
 
 struct process_limits {
-	int transactions;  /* under way at a time, of all shards */
-	int64_t linger_ms; /* of a shard's producer */
+	int transactions; /* under way at a time, of all shards */
 };
 
 /* Looks at the topics first, for at most timeout_ms: they must all be there, usable, and have the same

@@ -43,8 +43,7 @@ static void config_producer(struct kafka *kafka, rd_kafka_conf_t *config)
 	free(id);
 	snprintf(text, sizeof(text), "%d", TRANSACTION_MS);
 	config_set(config, "transaction.timeout.ms", text);
-	snprintf(text, sizeof(text), "%lld", (long long)process->limits.linger_ms);
-	config_tune(config, process->options, "linger.ms", text);
+	config_tune(config, process->options, "linger.ms", "0");
 	config_tune(config, process->options, "retry.backoff.ms", "10");
 	config_tune(config, process->options, "queue.buffering.max.messages", "200000");
 	rd_kafka_conf_set_dr_msg_cb(config, on_delivery);

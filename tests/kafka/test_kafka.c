@@ -41,7 +41,7 @@ static void say(void *context, bool warning, const char *topic, const char *word
 static struct kafka *owner(struct kafka_world *world)
 {
 	struct real_world *real = (struct real_world *)world;
-	struct process_limits limits = {.transactions = 4, .linger_ms = 0};
+	struct process_limits limits = {.transactions = 4};
 	struct error err;
 	int i = 0;
 
