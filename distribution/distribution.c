@@ -3,6 +3,7 @@
 #include "distribution/distribution.h"
 
 #include "distribution/init.h"
+#include "distribution/inspect.h"
 #include "distribution/pointer.h"
 #include "distribution/room.h"
 #include "distribution/transfer.h"
@@ -45,8 +46,9 @@ struct distribution {
 struct work {
 	struct distribution *distribution;
 	uint64_t serial;
-	struct staging *staging; /* or: */
-	struct switching *switching;
+	struct staging *staging;     /* or: */
+	struct switching *switching; /* or: */
+	struct inspection *inspection;
 	char *name; /* of its distribution point */
 };
 
@@ -117,12 +119,20 @@ static void ended_switching(struct switching *switching, void *context)
 	end_work(context);
 }
 
+static void ended_inspection(struct inspection *inspection, void *context)
+{
+	inspection_free(inspection);
+	end_work(context);
+}
+
 static void cancel_work(struct work *work)
 {
 	if (work->staging)
 		staging_cancel(work->staging);
-	else
+	else if (work->switching)
 		switching_cancel(work->switching);
+	else
+		inspection_cancel(work->inspection);
 }
 
 static void start_work(struct distribution *distribution, struct work *work)
@@ -133,8 +143,10 @@ static void start_work(struct distribution *distribution, struct work *work)
 	map_put(distribution->works, key_of(&work->serial), work);
 	if (work->staging)
 		staging_start(work->staging, room, site, ended_staging, work);
-	else
+	else if (work->switching)
 		switching_start(work->switching, room, site, ended_switching, work);
+	else
+		inspection_start(work->inspection, room, site, ended_inspection, work);
 	if (distribution->closing)
 		cancel_work(work);
 }
@@ -356,16 +368,13 @@ void distribution_reload(struct distribution *distribution, struct catalogue *ca
 	send_message(distribution, &(struct message){.kind = MESSAGE_RELOAD, .catalogue = catalogue});
 }
 
-static uint64_t submit(struct distribution *distribution, struct staging *staging,
-        struct switching *switching, const char *name)
+static uint64_t submit(struct distribution *distribution, const struct work *what, const char *name)
 {
-	struct work *work = memory_alloc(sizeof(*work));
+	struct work *work = memory_copy(what, sizeof(*what));
 	uint64_t serial = atomic_fetch_add(&distribution->serials, 1) + 1;
 
 	work->distribution = distribution;
 	work->serial = serial;
-	work->staging = staging;
-	work->switching = switching;
 	work->name = memory_text(name);
 	send_message(distribution, &(struct message){.kind = MESSAGE_WORK, .work = work});
 	return serial;
@@ -373,12 +382,19 @@ static uint64_t submit(struct distribution *distribution, struct staging *stagin
 
 uint64_t transfer_submit(struct distribution *distribution, const struct transfer_spec *spec)
 {
-	return submit(distribution, staging_new(spec), NULL, spec->distribution_point);
+	return submit(distribution, &(struct work){.staging = staging_new(spec)}, spec->distribution_point);
 }
 
 uint64_t pointer_submit(struct distribution *distribution, const struct pointer_spec *spec)
 {
-	return submit(distribution, NULL, switching_new(spec), spec->distribution_point);
+	return submit(
+	        distribution, &(struct work){.switching = switching_new(spec)}, spec->distribution_point);
+}
+
+uint64_t inspect_submit(struct distribution *distribution, const struct inspect_spec *spec)
+{
+	return submit(
+	        distribution, &(struct work){.inspection = inspection_new(spec)}, spec->distribution_point);
 }
 
 void distribution_cancel(struct distribution *distribution, uint64_t submission)

@@ -19,6 +19,9 @@ struct distribution;
 struct transfer_result;
 struct transfer_progress;
 struct pointer_result;
+struct inspect_file;
+struct inspect_result;
+struct current; /* schemas/current.h */
 
 struct distribution_options {
 	const char *spool_dir;    /* where http sources are kept while needed, in files without a name; NULL:
@@ -28,6 +31,8 @@ struct distribution_options {
 	int64_t stall_timeout_ms;   /* no byte moved for so long ends an operation; 0: 20 s */
 	int64_t low_speed_bytes;    /* bytes per second below which … */
 	int64_t low_speed_ms;       /* … for so long an operation ends; 0: no such limit */
+	bool read_only; /* for those who only inspect: nothing is written to any distribution point, not even
+	                   to try out what it can do; only inspect_submit() may be used */
 };
 
 /* Takes over the catalogue. STATUS_REJECT: the spool folder cannot be used. */
@@ -121,6 +126,53 @@ struct pointer_result {
 
 uint64_t pointer_submit(
         struct distribution *distribution, const struct pointer_spec *spec); /* as transfer_submit() */
+
+/* Look: what lies there, as it is; nothing is changed. What it should be is the caller's to know. */
+enum inspect_wish {
+	INSPECT_IDENTITY, /* who it says it is */
+	INSPECT_POINTER,  /* a package's pointer */
+	INSPECT_COPY,     /* a version's seal, and with content every file that it names */
+	INSPECT_PACKAGES, /* what in its base is named as a package; can_list only */
+	INSPECT_VERSIONS, /* which versions of a package have a seal; can_list only */
+};
+struct inspect_spec {
+	enum inspect_wish wish;
+	const char *distribution_point, *package_id, *version;
+	bool content;       /* COPY: read every file; only where the seal has … */
+	const char *digest; /* … this digest: else there is nothing to compare with */
+	void (*differs)(const struct inspect_file *file, void *context); /* each file that is not as sealed */
+	void (*done)(const struct inspect_result *result, void *context);
+	void *context;
+};
+
+struct inspect_file {
+	const char *path;
+	const struct error *err; /* RETRY: it could not be read, and the rest says nothing; OK: it was */
+	bool found;
+	uint64_t size, wanted_size;
+	const char *digest, *wanted_digest; /* digest "": not read, since it is too large */
+};
+
+/* status as in a transfer's result, of the distribution point's side: RETRY: not found out; REJECT: what lies
+ * there cannot be read ("dp_error": it is far too large). All is valid until the callback returns. */
+struct inspect_result {
+	enum status status;
+	struct error err;
+	bool can_list;     /* folders can be listed here and links be read; known behind any inspection */
+	const char *dp_id; /* IDENTITY */
+	const char *const *replaces;
+	size_t replaces_count;
+	bool found;                    /* there is a pointer, a seal */
+	const struct current *pointer; /* NULL: what is found cannot be read as one */
+	const char *link; /* POINTER where can_list: where the link beside it leads; NULL: there is none */
+	char digest[DIGEST_SIZE]; /* the seal's; "": far too large for one */
+	uint64_t files, bytes;    /* COPY: how many were read */
+	const char *const *names; /* PACKAGES, VERSIONS: sorted */
+	size_t name_count;
+};
+
+uint64_t inspect_submit(
+        struct distribution *distribution, const struct inspect_spec *spec); /* as transfer_submit() */
 
 /* A wish, from any thread, also when the transfer or pointer is done already (then nothing happens): done
  * still comes exactly once, perhaps with STATUS_OK, else as "canceled". */

@@ -19,7 +19,8 @@ enum operation_kind {
 	                    file kinds */
 	OPERATION_PUT, /* size bytes of fd from offset 0 → path, replacing, parents made, executable bit where
 	                  there is one */
-	OPERATION_HASH, /* read the whole file back: result.size and result.digest */
+	OPERATION_HASH, /* read the whole file back: result.size and result.digest. size_max: a larger one is
+	                   not read to its end: its digest is "", its size what is known; 0: no limit */
 	OPERATION_STAT, /* result.size of a file; found says whether it (or a folder) is there */
 	OPERATION_COPY, /* file `from` → path on the DP itself, parents made */
 	OPERATION_MOVE, /* file or folder `from` → path, parents made; replace false: result.exists where path
@@ -30,7 +31,17 @@ enum operation_kind {
 	                     so; and a  symlink `link` → `link_target` beside it, both by rename. Where the
 	                     current bytes equal data the link is mended, whatever check said: a crash may
 	                     have left it behind. link: a path below the base like path; NULL: none */
+	OPERATION_LIST, /* can.list only: the names in folder path ("": the base) into result.data, each with
+	                   a NUL behind it, in no order, at most size_max bytes */
+	OPERATION_LINK, /* can.list only: where the symbolic link at path leads into result.data, never
+	                   followed; absent where something else is there */
 };
+
+static inline bool operation_is_change(enum operation_kind kind)
+{
+	return kind != OPERATION_READ && kind != OPERATION_HASH && kind != OPERATION_STAT &&
+	       kind != OPERATION_LIST && kind != OPERATION_LINK;
+}
 
 enum point_verdict { POINT_REPLACE, POINT_KEEP };
 
@@ -46,7 +57,7 @@ struct operation {
 	const void
 	        *flow; /* operations of one flow take turns with those of others; any address, never followed
 	                */
-	size_t size_max;                                                 /* READ */
+	uint64_t size_max;                                               /* READ, LIST, HASH */
 	const char *link, *link_target;                                  /* POINT */
 	enum point_verdict (*check)(struct view current, void *context); /* POINT: current absent where there
 	                                                                    is none; runs on a pool thread */
@@ -60,13 +71,14 @@ struct operation {
 		enum status status; /* OK also where found is false. RETRY: may work later; REJECT: this DP
 		                       cannot do it */
 		struct error err;
-		bool found;     /* READ, STAT, HASH, COPY and MOVE (of `from`) */
+		bool found;     /* READ, STAT, HASH, LIST, LINK, COPY and MOVE (of `from`) */
 		bool exists;    /* MOVE without replace: path was there, nothing moved */
 		bool ambiguous; /* a change was sent and its answer never came: it may have happened */
 		bool kept;      /* POINT: check said POINT_KEEP */
 		uint64_t size;
 		char digest[DIGEST_SIZE];
-		char *data; /* READ, and POINT (what was there before): malloc'ed, the submitter's to free */
+		char *data; /* READ, LIST, LINK, and POINT (what was there before): malloc'ed, the
+		               submitter's to free */
 		size_t len;
 		int64_t retry_after_ms;
 	} result;
@@ -79,6 +91,7 @@ struct driver_can {       /* false until probed */
 	bool copy;        /* COPY of files */
 	bool point;       /* POINT: refuses older fences under a lock */
 	bool durable;     /* SETTLE means something */
+	bool list;        /* LIST and LINK: a file system */
 	bool point_lasts; /* POINT's lock cannot be lost while its holder is stopped (a local file system): a
 	                     stalled twin's late switch is refused */
 };
@@ -92,6 +105,8 @@ struct driver_ops {
 struct driver {
 	const struct driver_ops *ops;
 	struct driver_can can; /* set by the time the first READ (of dp.json) is done */
+	bool read_only; /* set right after opening: it gets no changes, and makes none of its own accord (no
+	                   trials, no expiry of old uploads) */
 };
 
 #endif

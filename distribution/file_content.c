@@ -106,6 +106,11 @@ enum status file_hash(struct file_work *work, const struct tree *tree, struct er
 	if (status || fd < 0)
 		return status;
 	work->own.result.found = true;
+	if (work->own.size_max && (uint64_t)size > work->own.size_max) {
+		work->own.result.size = (uint64_t)size;
+		close(fd);
+		return STATUS_OK;
+	}
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	struct digest_stream *stream = digest_start();

@@ -6,6 +6,7 @@
 #include "distribution/layout.h"
 #include "distribution/url.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -54,11 +55,6 @@ static void start(struct file_driver *driver, struct file_work *work)
 	pool_submit(driver->pool, &work->pool);
 }
 
-static bool changes(enum operation_kind kind)
-{
-	return kind != OPERATION_READ && kind != OPERATION_HASH && kind != OPERATION_STAT;
-}
-
 /* The thread has not come back: what it did is unknown, and what it holds stays with the work. */
 static void answer_unheard(struct file_work *work)
 {
@@ -68,7 +64,7 @@ static void answer_unheard(struct file_work *work)
 
 	if (!never_ran)
 		file_work_shut(work);
-	operation->result.ambiguous = !never_ran && changes(operation->kind);
+	operation->result.ambiguous = !never_ran && operation_is_change(operation->kind);
 	operation->result.status =
 	        is_wish ? error_set(&operation->result.err, STATUS_RETRY, "canceled",
 	                          "canceled before %s%s was done; it is tried again if wanted", work->base,
@@ -82,7 +78,7 @@ static void answer_heard(struct file_work *work)
 {
 	struct driver_can *can = &work->driver->driver.can;
 
-	*can = (struct driver_can){.move = true, .copy = true, .point = true, .durable = true};
+	*can = (struct driver_can){.move = true, .copy = true, .point = true, .durable = true, .list = true};
 	can->point_lasts = work->base_is_local;
 	work->operation->result = work->own.result;
 	work->own.result.data = NULL; /* the submitter's now */
@@ -122,7 +118,7 @@ static void expire_if_due(struct file_driver *driver)
 	struct operation expire = nothing;
 	int64_t now = clock_monotonic_ms();
 
-	if (driver->expiring || now < driver->expire_at_ms)
+	if (driver->driver.read_only || driver->expiring || now < driver->expire_at_ms)
 		return;
 	driver->expire_at_ms = now + EXPIRE_EVERY_MS;
 	driver->expiring = file_work_new(driver->base, &expire);
@@ -137,12 +133,14 @@ static void file_submit(struct driver *self, struct operation *operation)
 	struct file_driver *driver = (struct file_driver *)self;
 	struct file_work *work = file_work_new(driver->base, operation);
 
+	assert(!self->read_only || !operation_is_change(operation->kind));
 	work->pool.run = file_work_run;
 	work->pool.done = done;
 	work->pool.noted = operation->moved ? noted : NULL;
-	work->pool.patience_ms = driver->stall_ms * (operation->kind == OPERATION_SETTLE ? SETTLE_FACTOR
-	                                                    : changes(operation->kind)   ? CHANGE_FACTOR
-	                                                                                 : 1);
+	work->pool.patience_ms =
+	        driver->stall_ms * (operation->kind == OPERATION_SETTLE           ? SETTLE_FACTOR
+	                                   : operation_is_change(operation->kind) ? CHANGE_FACTOR
+	                                                                          : 1);
 	operation->driver_private = work;
 	start(driver, work);
 	expire_if_due(driver);

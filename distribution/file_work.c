@@ -150,27 +150,26 @@ static enum status file_move(struct file_work *work, const struct tree *tree, st
 	return status;
 }
 
-static const struct kind {
-	enum status (*run)(struct file_work *work, const struct tree *tree, struct error *err);
-	bool changes;
-} kinds[] = {
-        [OPERATION_READ] = {file_read, false},
-        [OPERATION_WRITE] = {file_write, true},
-        [OPERATION_PUT] = {file_put, true},
-        [OPERATION_HASH] = {file_hash, false},
-        [OPERATION_STAT] = {file_stat, false},
-        [OPERATION_COPY] = {file_copy, true},
-        [OPERATION_MOVE] = {file_move, true},
-        [OPERATION_REMOVE] = {file_remove, true},
-        [OPERATION_SETTLE] = {file_settle, true},
-        [OPERATION_POINT] = {file_point, true},
+static enum status (*const kinds[])(struct file_work *work, const struct tree *tree, struct error *err) = {
+        [OPERATION_READ] = file_read,
+        [OPERATION_WRITE] = file_write,
+        [OPERATION_PUT] = file_put,
+        [OPERATION_HASH] = file_hash,
+        [OPERATION_STAT] = file_stat,
+        [OPERATION_COPY] = file_copy,
+        [OPERATION_MOVE] = file_move,
+        [OPERATION_REMOVE] = file_remove,
+        [OPERATION_SETTLE] = file_settle,
+        [OPERATION_POINT] = file_point,
+        [OPERATION_LIST] = file_list,
+        [OPERATION_LINK] = file_link,
 };
 
 /* An unmounted base is often an empty folder: whatever would change it must find dp.json, unless it makes it.
  */
 static enum status demand_identity(const struct operation *own, const struct tree *tree, struct error *err)
 {
-	if (!kinds[own->kind].changes ||
+	if (!operation_is_change(own->kind) ||
 	        (own->kind == OPERATION_WRITE && strcmp(own->path, LAYOUT_DP_JSON) == 0))
 		return STATUS_OK;
 	int fd = tree_open_at(tree, LAYOUT_DP_JSON, O_PATH, 0);
@@ -213,7 +212,7 @@ void file_work_run(struct pool_work *pool_work)
 		work->base_is_local = is_local(tree.base);
 		status = demand_identity(&work->own, &tree, err);
 		if (!status)
-			status = kinds[work->own.kind].run(work, &tree, err);
+			status = kinds[work->own.kind](work, &tree, err);
 		tree_close(&tree);
 	}
 	work->own.result.status = status;

@@ -53,7 +53,7 @@ static void answered_identity(struct job *job)
 {
 	struct http_driver *http = job->http;
 
-	if (http->probed || job_code(job) != 200 || job->canceled ||
+	if (http->probed || http->driver.read_only || job_code(job) != 200 || job->canceled ||
 	        job->request.answer.len > job->operation->size_max) {
 		job_answered_read(job);
 		return;
@@ -94,6 +94,7 @@ static void http_submit(struct driver *driver, struct operation *operation)
 	struct http_driver *http = (struct http_driver *)driver;
 	struct job *job = memory_alloc(sizeof(*job));
 
+	assert(!driver->read_only || !operation_is_change(operation->kind));
 	memset(&operation->result, 0, sizeof(operation->result));
 	operation->driver_private = job;
 	job->http = http;

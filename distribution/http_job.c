@@ -191,7 +191,12 @@ void job_read(struct job *job, void (*answered)(struct job *job))
 static enum received on_hash(struct request *request, const void *data, size_t len)
 {
 	struct job *job = request->context;
+	uint64_t most = job->operation->size_max;
 
+	if (most && job->received + len > most) {
+		job->received += len;
+		return RECEIVED_STOP;
+	}
 	if (!hasher_add(job->hasher, data, len))
 		return RECEIVED_LATER;
 	job->received += len;
@@ -224,7 +229,10 @@ static void on_hashed(void *context, const char *digest)
 
 static void answered_hash(struct job *job)
 {
-	if (job_found_nothing(job)) {
+	if (job->request.answer.outcome == REQUEST_STOPPED) {
+		job->operation->result.size = job->received;
+		found(job);
+	} else if (job_found_nothing(job)) {
 		succeed(job);
 	} else if (job_code(job) != 200) {
 		fail(job);
@@ -361,10 +369,10 @@ static void start_remove(struct job *job)
 	send_request(job, "DELETE", url_of(job, job->operation->path, job->as_folder), answered_remove);
 }
 
-static void cannot(struct job *job)
+static void cannot(struct job *job, const char *why)
 {
-	job->operation->result.status = error_set(&job->operation->result.err, STATUS_REJECT, "dp_error",
-	        "%s: no HTTP server refuses an older pointer by itself", job->http->point->url);
+	job->operation->result.status = error_set(
+	        &job->operation->result.err, STATUS_REJECT, "dp_error", "%s: %s", job->http->point->url, why);
 	agenda_add(job->http->agenda, &job->later, 0, job_answer_later);
 }
 
@@ -395,7 +403,11 @@ void job_start(struct job *job)
 		agenda_add(job->http->agenda, &job->later, 0, job_answer_later);
 		break;
 	case OPERATION_POINT:
-		cannot(job);
+		cannot(job, "no HTTP server refuses an older pointer by itself");
+		break;
+	case OPERATION_LIST:
+	case OPERATION_LINK:
+		cannot(job, "HTTP has no listing of folders and no symbolic links");
 		break;
 	}
 }

@@ -43,7 +43,6 @@ void job_answer_later(struct agenda_entry *entry);
 int job_code(const struct job *job);
 bool job_succeeded(const struct job *job);
 bool job_found_nothing(const struct job *job);
-bool job_is_change(const struct job *job);
 
 /* Fills the result's error and what goes with it from the last answer. */
 void job_judge(struct job *job);

@@ -15,13 +15,6 @@ bool job_found_nothing(const struct job *job)
 	return job_code(job) == 404 || job_code(job) == 410;
 }
 
-bool job_is_change(const struct job *job)
-{
-	enum operation_kind kind = job->operation->kind;
-
-	return kind != OPERATION_READ && kind != OPERATION_HASH && kind != OPERATION_STAT;
-}
-
 static enum status judge_silence(struct job *job, struct error *err)
 {
 	const struct request *request = &job->request;
@@ -98,6 +91,6 @@ void job_judge(struct job *job)
 	if ((operation->kind == OPERATION_MOVE || operation->kind == OPERATION_COPY) &&
 	        (job_code(job) == 405 || job_code(job) == 501))
 		operation->result.status = operation->result.err.status = STATUS_REJECT; /* has none */
-	operation->result.ambiguous = job_is_change(job) && no_answer;
+	operation->result.ambiguous = operation_is_change(operation->kind) && no_answer;
 	operation->result.retry_after_ms = request->answer.retry_after_ms;
 }

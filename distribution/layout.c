@@ -22,6 +22,11 @@ char *layout_seal(const char *package, const char *version)
 	return memory_format("%s/manifests/%s.json", package, version);
 }
 
+char *layout_seals(const char *package)
+{
+	return memory_format("%s/manifests", package);
+}
+
 char *layout_pointer(const char *package)
 {
 	return memory_format("%s/current.json", package);

@@ -19,6 +19,7 @@ char *layout_attempts(const char *package, const char *version);
 char *layout_attempt(const char *package, const char *version, const char *attempt);
 char *layout_content(const char *package, const char *version);
 char *layout_seal(const char *package, const char *version);
+char *layout_seals(const char *package); /* the folder of them */
 char *layout_pointer(const char *package);
 char *layout_pointer_link(const char *package);
 char *layout_join(const char *folder, const char *path);

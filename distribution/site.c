@@ -13,9 +13,14 @@
 static enum status open_driver(
         struct room *room, const struct catalogue_point *point, struct driver **ret, struct error *err)
 {
-	if (url_is_file(point->url))
-		return file_driver_open(point, room->pool, room->options.stall_timeout_ms, ret, err);
-	return http_driver_open(point, room->pump, room->pool, room->agenda, ret, err);
+	enum status status =
+	        url_is_file(point->url)
+	                ? file_driver_open(point, room->pool, room->options.stall_timeout_ms, ret, err)
+	                : http_driver_open(point, room->pump, room->pool, room->agenda, ret, err);
+
+	if (status == STATUS_OK)
+		(*ret)->read_only = room->options.read_only;
+	return status;
 }
 
 static struct site *open_site(struct room *room, const struct catalogue_point *point)

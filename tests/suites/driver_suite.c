@@ -246,6 +246,21 @@ void driver_suite_hash_agrees_on_many_chunks(struct driver_bench *bench)
 	expect_hash(bench, "pkg/large", bytes);
 }
 
+void driver_suite_hash_stops_beyond_its_limit(struct driver_bench *bench)
+{
+	struct operation hash = {.kind = OPERATION_HASH, .path = "pkg/large", .size_max = 4710};
+
+	bench_put(bench, "pkg/large", bench_bytes(4711));
+	run_well(bench, &hash);
+	cr_assert(hash.result.found);
+	cr_assert_gt(hash.result.size, 4710);
+	cr_assert_str_eq(hash.result.digest, "");
+	hash = (struct operation){.kind = OPERATION_HASH, .path = "pkg/large", .size_max = 4711};
+	run_well(bench, &hash);
+	cr_assert_eq(hash.result.size, 4711);
+	cr_assert_str_neq(hash.result.digest, "");
+}
+
 static void follow(struct operation *operation, uint64_t bytes)
 {
 	uint64_t *seen = (uint64_t *)operation->check_context;
@@ -294,6 +309,48 @@ static void need(struct driver_bench *bench, bool can, const char *what)
 		return;
 	bench->close(bench);
 	cr_skip_test("this distribution point says that it cannot %s", what);
+}
+
+static bool lists(const struct operation *list, const char *name)
+{
+	const char *at = list->result.data, *end = at + list->result.len;
+
+	while (at < end && strcmp(at, name) != 0)
+		at += strlen(at) + 1;
+	return at < end;
+}
+
+void driver_suite_list_names_what_is_there(struct driver_bench *bench)
+{
+	struct operation list = {.kind = OPERATION_LIST, .path = "pkg", .size_max = 1000};
+
+	need(bench, bench->driver->can.list, "list folders");
+	run_well(bench, &list);
+	cr_assert_not(list.result.found);
+	bench_write(bench, "pkg/one", "1");
+	bench_write(bench, "pkg/two/three", "3");
+	list = (struct operation){.kind = OPERATION_LIST, .path = "pkg", .size_max = 1000};
+	run_well(bench, &list);
+	cr_assert(list.result.found);
+	cr_assert_eq(list.result.len, 8);
+	cr_assert(lists(&list, "one") && lists(&list, "two"));
+	free(list.result.data);
+	list = (struct operation){.kind = OPERATION_LIST, .path = "", .size_max = 1000};
+	run_well(bench, &list);
+	cr_assert(lists(&list, "pkg") && lists(&list, ".holdpoint"));
+	free(list.result.data);
+}
+
+void driver_suite_list_refuses_what_is_beyond_its_limit(struct driver_bench *bench)
+{
+	struct operation list = {.kind = OPERATION_LIST, .path = "pkg", .size_max = 7};
+
+	need(bench, bench->driver->can.list, "list folders");
+	bench_write(bench, "pkg/one", "1");
+	bench_write(bench, "pkg/two", "2");
+	bench_run(bench, &list);
+	cr_assert_eq(list.result.status, STATUS_REJECT);
+	cr_assert_null(list.result.data);
 }
 
 static struct operation transfer(struct driver_bench *bench, enum operation_kind kind, const char *from,

@@ -43,6 +43,7 @@ int bench_source(struct view bytes); /* a descriptor with these bytes; the calle
 	X(put_shares_its_descriptor)                                                                         \
 	X(put_catches_a_source_that_is_too_short)                                                            \
 	X(hash_agrees_on_many_chunks)                                                                        \
+	X(hash_stops_beyond_its_limit)                                                                       \
 	X(progress_only_grows)                                                                               \
 	X(stat_knows_files_and_folders)                                                                      \
 	X(copy_keeps_bytes)                                                                                  \
@@ -56,6 +57,8 @@ int bench_source(struct view bytes); /* a descriptor with these bytes; the calle
 	X(remove_of_nothing_is_fine)                                                                         \
 	X(remove_takes_a_file_and_leaves_its_neighbours)                                                     \
 	X(remove_takes_a_whole_tree)                                                                         \
+	X(list_names_what_is_there)                                                                          \
+	X(list_refuses_what_is_beyond_its_limit)                                                             \
 	X(settle_answers)                                                                                    \
 	X(names_may_be_odd)                                                                                  \
 	X(submit_never_answers_from_within)                                                                  \

@@ -116,9 +116,11 @@ void room_open(struct room_bench *bench)
 	struct distribution_options options = {.spool_dir = bench->home,
 	        .spool_bytes_max = bench->spool_bytes_max,
 	        .connect_timeout_ms = 1000,
-	        .stall_timeout_ms = 1000};
+	        .stall_timeout_ms = 1000,
+	        .read_only = bench->read_only};
 	struct error err;
 
+	distribution_close(bench->distribution);
 	cr_assert_eq(distribution_open(&options, make_catalogue(bench), &bench->distribution, &err),
 	        STATUS_OK, "%s", err.message);
 }

@@ -19,6 +19,7 @@ struct room_bench {
 	char *dp_id;               /* of all its points */
 	const char *point_options; /* for the points that follow: ",\"read_back\":\"size\""; NULL: none */
 	uint64_t spool_bytes_max;
+	bool read_only; /* for room_open() */
 };
 
 struct room_bench *room_bench_new(void);
@@ -28,7 +29,7 @@ void room_bench_close(struct room_bench *bench); /* also the distribution */
 const char *room_file_point(struct room_bench *bench, const char *name);
 void room_http_point(struct room_bench *bench, const char *name, const struct server *server);
 void room_source(struct room_bench *bench, const char *prefix); /* allows it */
-void room_open(struct room_bench *bench);
+void room_open(struct room_bench *bench); /* once more: anew */
 void room_reload_catalogue(struct room_bench *bench); /* with what was added since */
 
 /* Writes sources and makes a manifest of them: path, content, path, content, … NULL. A path ending in '*' is

@@ -204,6 +204,37 @@ Test(file_driver, a_link_that_stays_below_the_base_is_not_followed_either)
 	expect_file(at("other/file"), "of another package");
 }
 
+Test(file_driver, list_does_not_follow_a_link_out)
+{
+	char *outside = scratch_folder();
+
+	bench_write(bench, "pkg/file", "");
+	cr_assert_eq(symlink(outside, at("pkg/manifests")), 0);
+	expect_error(&(struct operation){.kind = OPERATION_LIST, .path = "pkg/manifests", .size_max = 1000},
+	        STATUS_RETRY, "dp_refused");
+	scratch_remove(outside);
+	free(outside);
+}
+
+Test(file_driver, link_tells_where_one_leads_and_never_goes_there)
+{
+	struct operation link = {.kind = OPERATION_LINK, .path = "pkg/current"};
+
+	bench_run(bench, &link);
+	cr_assert_eq(link.result.status, STATUS_OK);
+	cr_assert_not(link.result.found);
+	bench_write(bench, "pkg/file", "");
+	cr_assert_eq(symlink("../../nowhere", at("pkg/current")), 0);
+	bench_run(bench, &link);
+	cr_assert(link.result.found);
+	cr_assert_str_eq(link.result.data, "../../nowhere");
+	free(link.result.data);
+	link = (struct operation){.kind = OPERATION_LINK, .path = "pkg/file"};
+	bench_run(bench, &link);
+	cr_assert(link.result.found);
+	cr_assert_null(link.result.data);
+}
+
 Test(file_driver, remove_takes_a_planted_link_and_not_what_it_shows)
 {
 	char *outside = scratch_folder(), *precious = memory_format("%s/precious", outside);
