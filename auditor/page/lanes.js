@@ -1,0 +1,92 @@
+// A job's life as bars on a common scale: one lane for the job, one for each of its distribution points. Pure.
+//
+// Events of a point open and close bars: pending → "stage" → (retrying: an attempt failed, "pause", "stage" again) →
+// staged, "wait" → release, "switch" → updated.
+
+const AFTER = {pending: "stage", staging: "stage", staged: "wait", release: "switch", updating: "switch"};
+const ENDS = {updated: "good", failed: "bad", withheld: "bad"};
+
+function pointLane(name, events, isUpdate, end) {
+	const lane = {name, bars: [], marks: []};
+	let kind, from, attempt = 1, activity = "stage";
+	const turn = (at, next) => {
+		if (kind && at > from) lane.bars.push({from, to: at, kind, attempt});
+		[kind, from] = [next, at];
+	};
+	for (const event of events) {
+		const happened = event.type === "distribution_point" ? event.state : event.type;
+		if (happened === "retrying") {
+			attempt = event.attempt || attempt;
+			turn(event.time, "pause");
+			lane.marks.push({at: event.time, kind: "retry", attempt});
+			attempt++;
+			const again = event.next_retry;
+			if (again > event.time && again < end) turn(Math.min(again, nextTime(events, event, end)), activity);
+		} else if (Object.hasOwn(ENDS, happened)) {
+			turn(event.time);
+			lane.marks.push({at: event.time, kind: ENDS[happened]});
+		} else if (happened === "staged" && !isUpdate) {
+			turn(event.time);
+			lane.marks.push({at: event.time, kind: "good"});
+		} else if (Object.hasOwn(AFTER, happened)) {
+			if (happened === "release") [activity, attempt] = ["switch", 1];
+			if (happened === "staged" && kind === "switch") continue; // the status may come behind the release
+			turn(event.time, AFTER[happened]);
+		}
+	}
+	turn(end);
+	return lane;
+}
+
+/** Events as lines of a table: a status that says no more than the record before it shares that one's line. */
+export function fold(events) {
+	const lines = [];
+	for (const event of events) {
+		const said = event.state ?? event.type;
+		const twin = lines.findLast((line) => line.distribution_point === event.distribution_point);
+		if (event.distribution_point && twin?.said === said && !event.reason && !twin.reason) {
+			twin.places.push(event.place);
+			twin.attempt ??= event.attempt;
+		} else lines.push({...event, said, places: [event.place]});
+	}
+	return lines;
+}
+
+function nextTime(events, event, end) {
+	return events[events.indexOf(event) + 1]?.time ?? end;
+}
+
+function jobLane(job, from, end) {
+	const lane = {name: undefined, bars: [], marks: []};
+	const bar = (begin, to, kind) => to > begin && lane.bars.push({from: begin, to, kind});
+	const heldUntil = job.held ? job.released ?? end : undefined;
+	bar(from, job.held ?? end, "open");
+	if (job.held) {
+		bar(job.held, heldUntil, "held");
+		bar(heldUntil, end, "open");
+	}
+	if (job.final) lane.marks.push({at: end, kind: job.state === "completed" ? "good" : "bad"});
+	return lane;
+}
+
+/** {from, to, lanes: [{name, bars: [{from, to, kind, attempt}], marks: [{at, kind}]}…]}, the job's own lane first. */
+export function lanes(job, now) {
+	const events = job.events ?? [];
+	const from = Math.min(job.submitted ?? job.accepted ?? now, ...events.map((event) => event.time));
+	const end = job.final ? Math.max(job.ended ?? from, ...events.map((event) => event.time)) : Math.max(now, from);
+	const byPoint = new Map((job.distribution_points ?? []).map((name) => [name, []]));
+	for (const event of events) {
+		if (!event.distribution_point) continue;
+		if (!byPoint.has(event.distribution_point)) byPoint.set(event.distribution_point, []);
+		byPoint.get(event.distribution_point).push(event);
+	}
+	const points = [...byPoint].map(([name, own]) => pointLane(name, own, job.type === "update", end));
+	return {from, to: Math.max(end, from + 1), lanes: [jobLane(job, from, job.final ? job.ended ?? end : end), ...points]};
+}
+
+/** Round steps for an axis of this length, at most `most` of them: 1, 2, 5 × 10ⁿ ms, then seconds, minutes, hours, days. */
+export function ticks(length, most) {
+	const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5];
+	const step = steps.find((one) => length / one <= most) ?? Math.ceil(length / most / 864e5) * 864e5;
+	return Array.from({length: Math.floor(length / step) + 1}, (_, n) => n * step);
+}
