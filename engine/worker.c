@@ -358,6 +358,7 @@ static struct option_spec *all_options(const struct worker_spec *spec)
 
 int worker_main(const struct worker_spec *spec, int argc, char **argv)
 {
+	block_signals();
 	struct worker worker = {.spec = spec};
 	struct option_spec *options = all_options(spec);
 	char *name = memory_format("holdpoint-%s", spec->role);
@@ -369,7 +370,6 @@ int worker_main(const struct worker_spec *spec, int argc, char **argv)
 	struct error err;
 	bool printed;
 
-	block_signals();
 	raise_file_limit();
 	log_set_role(spec->role);
 	if (options_parse(&command, argc, argv, &worker.options, &printed, &err) != STATUS_OK) {
