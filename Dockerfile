@@ -9,7 +9,7 @@ RUN script/build release
 FROM debian:bookworm-slim
 RUN apt-get update && \
     apt-get install -y --no-install-recommends \
-        ca-certificates curl libcurl4 libjansson4 libmicrohttpd12 librdkafka1 libssl3 && \
+        ca-certificates curl libcurl4 libjansson4 libmicrohttpd12 librdkafka1 libsqlite3-0 libssl3 && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --home-dir /var/lib/holdpoint --create-home holdpoint
 COPY --from=build /src/build/bin/holdpoint-* /usr/local/bin/

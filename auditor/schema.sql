@@ -7,7 +7,7 @@
 PRAGMA application_id = 0x486f6c64; -- "Hold"
 PRAGMA user_version = 1;
 
--- What this file is of: prefix; values ("yes", "no": whether events keep theirs).
+-- What this file is of: prefix (of the topics); events, values ("yes" or "no": whether it keeps them).
 CREATE TABLE meta (
 	name TEXT NOT NULL PRIMARY KEY,
 	value TEXT NOT NULL
@@ -51,8 +51,8 @@ CREATE INDEX event_package ON event (package, logged);
 CREATE INDEX event_job ON event (job_partition, job_offset);
 CREATE INDEX event_logged ON event (logged);
 
--- One row for each record of the topic jobs that can be read as one, at the position where it was applied:
--- what its status records say, and before there is one, what the record itself says.
+-- One row for each record of the topic jobs, by its position: what its status records say, and where they
+-- don't, what the record itself says.
 CREATE TABLE job (
 	partition INTEGER NOT NULL,
 	"offset" INTEGER NOT NULL,

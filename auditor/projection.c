@@ -1,0 +1,474 @@
+/* What each fact means for the tables. Lanes come in any order, so a column is set by one lane alone, or by a
+ * rule that order cannot change; schema.sql names the columns, the statements below say the rules. */
+#include "auditor/database_room.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a record that several lanes could hold (a package's has one right partition, but who may write may
+ * write to any), the one at the greatest position counts. */
+#define NEWER(table, name)                                                                                   \
+	"WHERE " table "." name "_partition IS NULL OR (excluded." name "_partition, excluded." name         \
+	"_offset) > (" table "." name "_partition, " table "." name "_offset)"
+
+static const char put_lane[] = "INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?)";
+
+static const char put_event[] = "INSERT INTO event VALUES "
+                                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/* What the status says of a job wins over what the job itself says. */
+static const char put_job[] =
+        "INSERT INTO job (partition, \"offset\", job_id, package, version, type, requested_by, stages, "
+        "submitted)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " job_id = coalesce(nullif(job_id, ''), excluded.job_id),"
+        " package = coalesce(nullif(package, ''), excluded.package),"
+        " version = coalesce(version, excluded.version), type = coalesce(type, excluded.type),"
+        " requested_by = coalesce(requested_by, excluded.requested_by),"
+        " stages = max(stages, excluded.stages), submitted = excluded.submitted";
+
+/* One lane, the status of its partition: so its last word counts, but for what only the first can say: when
+ * it was accepted, which settles what the job is, and when it ended, which settles how. */
+static const char put_job_status[] =
+        "INSERT INTO job (partition, \"offset\", job_id, package, version, type, state, final, reason, "
+        "detail,"
+        " requested_by, distribution_points, stages, accepted, held, ended, deadline,"
+        " waiting_staged, waiting_targets, waiting_missing, outcomes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " job_id = iif(accepted IS NULL, coalesce(nullif(excluded.job_id, ''), job_id), job_id),"
+        " package = iif(accepted IS NULL, coalesce(nullif(excluded.package, ''), package), package),"
+        " version = iif(accepted IS NULL, coalesce(excluded.version, version), version),"
+        " type = iif(accepted IS NULL, coalesce(excluded.type, type), type),"
+        " stages = iif(accepted IS NULL, max(stages, excluded.stages), stages),"
+        " distribution_points = iif(accepted IS NULL, excluded.distribution_points, distribution_points),"
+        " requested_by = iif(accepted IS NULL, coalesce(excluded.requested_by, requested_by), requested_by),"
+        " state = iif(ended IS NULL, excluded.state, state),"
+        " final = iif(ended IS NULL, excluded.final, final),"
+        " reason = iif(ended IS NULL, excluded.reason, reason),"
+        " detail = iif(ended IS NULL, excluded.detail, detail),"
+        " outcomes = iif(ended IS NULL, excluded.outcomes, outcomes),"
+        " accepted = coalesce(accepted, excluded.accepted), held = coalesce(held, excluded.held),"
+        " ended = coalesce(ended, excluded.ended), deadline = coalesce(deadline, excluded.deadline),"
+        " waiting_staged = coalesce(excluded.waiting_staged, waiting_staged),"
+        " waiting_targets = coalesce(excluded.waiting_targets, waiting_targets),"
+        " waiting_missing = coalesce(excluded.waiting_missing, waiting_missing)";
+
+static const char put_job_release[] =
+        "INSERT INTO job (partition, \"offset\", released) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET released = min(coalesce(released, excluded.released), excluded.released)";
+
+/* What other records say became of a job that has no status: each rank beats those before it. */
+#define PUT_FATE(state, beaten)                                                                              \
+	"INSERT INTO job (partition, \"offset\", state, final) VALUES (?, ?, '" state "', 1)"                \
+	" ON CONFLICT DO UPDATE SET state = excluded.state, final = 1 WHERE job.state IN (" beaten ")"
+static const char put_job_rerouted[] = PUT_FATE("rerouted", "'submitted'");
+static const char put_job_dead[] = PUT_FATE("dead_letter", "'submitted', 'rerouted'");
+
+/* Once both the job and its acceptance are known, whichever came first. */
+static const char put_wanted[] =
+        "INSERT INTO copy (package, version, distribution_point, state, since, wanted)"
+        " SELECT package, version, point.value, 'pending', accepted, accepted"
+        " FROM job, json_each(iif(json_valid(distribution_points), distribution_points, '[]')) AS point"
+        " WHERE partition = ? AND \"offset\" = ? AND stages AND accepted IS NOT NULL"
+        " AND package != '' AND version IS NOT NULL AND point.type = 'text'"
+        " ON CONFLICT DO UPDATE SET wanted = min(coalesce(wanted, excluded.wanted), excluded.wanted),"
+        " since = iif(attempt IS NULL AND staged IS NULL, min(since, excluded.since), since)";
+
+static const char put_staged[] =
+        "INSERT INTO copy (package, version, distribution_point, state, since, dp_id, digest, files, bytes,"
+        " read_back, staged, staged_id, staged_partition, staged_offset)"
+        " VALUES (?, ?, ?, 'staged', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " state = iif(attempt IS NULL, excluded.state, state),"
+        " since = iif(attempt IS NULL, excluded.since, since), dp_id = excluded.dp_id,"
+        " digest = excluded.digest, files = excluded.files, bytes = excluded.bytes,"
+        " read_back = excluded.read_back, staged = excluded.staged, staged_id = excluded.staged_id,"
+        " staged_partition = excluded.staged_partition, staged_offset = excluded.staged_offset " NEWER(
+                "copy", "staged");
+
+static const char put_point[] =
+        "INSERT INTO copy (package, version, distribution_point, state, since, attempt, error, error_message,"
+        " next_retry, status_partition, status_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET since = iif(state = excluded.state"
+        " AND status_partition = excluded.status_partition, since, excluded.since),"
+        " state = excluded.state, attempt = excluded.attempt, error = excluded.error,"
+        " error_message = excluded.error_message, next_retry = excluded.next_retry,"
+        " status_partition = excluded.status_partition, status_offset = excluded.status_offset " NEWER(
+                "copy", "status");
+
+static const char put_point_pending[] = "UPDATE copy SET pending = max(coalesce(pending, ?4), ?4)"
+                                        " WHERE package = ?1 AND version = ?2 AND distribution_point = ?3";
+
+static const char put_release[] =
+        "INSERT INTO pointer (package, distribution_point, desired_version, desired_job, released, "
+        "release_id,"
+        " release_partition, release_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " desired_version = excluded.desired_version, desired_job = excluded.desired_job,"
+        " released = excluded.released, release_id = excluded.release_id,"
+        " release_partition = excluded.release_partition, release_offset = excluded.release_offset " NEWER(
+                "pointer", "release");
+
+static const char put_updated[] =
+        "INSERT INTO pointer (package, distribution_point, live_version, previous_version, dp_id, digest,"
+        " live_job, updated, updated_partition, updated_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET live_version = excluded.live_version,"
+        " previous_version = excluded.previous_version, dp_id = excluded.dp_id, digest = excluded.digest,"
+        " live_job = excluded.live_job, updated = excluded.updated,"
+        " updated_partition = excluded.updated_partition, updated_offset = excluded.updated_offset " NEWER(
+                "pointer", "updated");
+
+enum statement {
+	PUT_LANE,
+	PUT_EVENT,
+	PUT_JOB,
+	PUT_JOB_STATUS,
+	PUT_JOB_RELEASE,
+	PUT_JOB_REROUTED,
+	PUT_JOB_DEAD,
+	PUT_WANTED,
+	PUT_STAGED,
+	PUT_POINT,
+	PUT_POINT_PENDING,
+	PUT_RELEASE,
+	PUT_UPDATED,
+	STATEMENTS,
+};
+
+static const char *const statements[STATEMENTS] = {put_lane, put_event, put_job, put_job_status,
+        put_job_release, put_job_rerouted, put_job_dead, put_wanted, put_staged, put_point, put_point_pending,
+        put_release, put_updated};
+
+struct projection {
+	struct query *queries[STATEMENTS];
+	unsigned flags;
+	char *jobs_topic; /* whole name */
+};
+
+struct projection *projection_new(struct database *database)
+{
+	struct projection *projection = memory_alloc(sizeof(*projection));
+
+	for (int i = 0; i < STATEMENTS; i++)
+		projection->queries[i] = query_new(database, statements[i]);
+	projection->flags = database->flags;
+	projection->jobs_topic = memory_format("%s%s", database->prefix, log_topic_name(LOG_JOBS));
+	return projection;
+}
+
+void projection_free(struct projection *projection)
+{
+	if (!projection)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		query_free(projection->queries[i]);
+	free(projection->jobs_topic);
+	free(projection);
+}
+
+/* ---- binding, by what a value is */
+
+static void bind_position(struct query *query, struct position position)
+{
+	query_bind_int(query, position.partition);
+	query_bind_int(query, position.offset);
+}
+
+static void bind_position_or_null(struct query *query, struct position position)
+{
+	if (position.offset >= 0) {
+		bind_position(query, position);
+	} else {
+		query_bind_null(query);
+		query_bind_null(query);
+	}
+}
+
+static void bind_texts(struct query *query, size_t count, const struct view *texts)
+{
+	for (size_t i = 0; i < count; i++)
+		query_bind_borrowed(query, texts[i]);
+}
+#define TEXTS(query, ...)                                                                                    \
+	bind_texts(query, sizeof((struct view[]){__VA_ARGS__}) / sizeof(struct view),                        \
+	        (struct view[]){__VA_ARGS__})
+
+static void bind_if(struct query *query, bool known, int64_t value)
+{
+	if (known)
+		query_bind_int(query, value);
+	else
+		query_bind_null(query);
+}
+
+static struct view or_empty(struct view text)
+{
+	return text.data ? text : view_text("");
+}
+
+/* Counts come from outside as unsigned; SQLite's integers are signed. */
+static int64_t count_of(uint64_t count)
+{
+	return count > INT64_MAX ? INT64_MAX : (int64_t)count;
+}
+
+/* ---- events */
+
+static bool is_known_job_type(struct view type)
+{
+	return view_is(type, "create") || view_is(type, "update");
+}
+
+static struct view event_type(const struct fact *fact)
+{
+	switch (fact->type) {
+	case FACT_JOB:
+		return is_known_job_type(fact->job_type) ? fact->job_type : view_text("unknown_job");
+	case FACT_JOB_STATUS:
+		return view_text("job");
+	case FACT_POINT:
+		return view_text("distribution_point");
+	case FACT_DEAD_LETTER:
+		return view_text("dead_letter");
+	case FACT_UNREADABLE:
+	case FACT_STAGED:
+	case FACT_RELEASE:
+	case FACT_WITHHELD:
+	case FACT_UPDATED:
+	case FACT_DUPLICATE:
+		break;
+	}
+	return view_text(fact_type_name(fact->type));
+}
+
+/* The job that a record is of; of a job itself and of what cannot be read as one, its own place. */
+static struct position job_of(const struct fact *fact)
+{
+	if (fact->topic == LOG_JOBS)
+		return fact->position;
+	if (fact->type == FACT_DUPLICATE)
+		return fact->original;
+	return fact->job_position;
+}
+
+static enum status put_event_row(
+        struct projection *projection, const struct fact *fact, struct view value, struct error *err)
+{
+	struct query *query = projection->queries[PUT_EVENT];
+
+	query_bind_borrowed(query, view_text(log_topic_name(fact->topic)));
+	bind_position(query, fact->position);
+	query_bind_int(query, fact->time_ms);
+	query_bind_int(query, fact->log_time_ms);
+	TEXTS(query, event_type(fact), fact->package.data ? fact->package : fact->key, fact->version,
+	        fact->point, fact->job_id);
+	bind_position_or_null(query, job_of(fact));
+	TEXTS(query, fact->state, fact->reason, fact->detail, fact->id, fact->origin_topic);
+	bind_position_or_null(query, fact->origin);
+	query_bind_int(query, count_of(value.len));
+	query_bind_blob(query, projection->flags & DATABASE_VALUES ? value : (struct view){0});
+	return query_run(query, err);
+}
+
+/* ---- jobs */
+
+static enum status put_fate(
+        struct projection *projection, enum statement which, const struct fact *fact, struct error *err)
+{
+	struct query *query = projection->queries[which];
+
+	if (fact->origin.offset < 0 || !view_is(fact->origin_topic, projection->jobs_topic))
+		return STATUS_OK;
+	bind_position(query, fact->origin);
+	return query_run(query, err);
+}
+
+static enum status put_wanted_of(struct projection *projection, struct position job, struct error *err)
+{
+	struct query *query = projection->queries[PUT_WANTED];
+
+	bind_position(query, job);
+	return query_run(query, err);
+}
+
+/* Also of a record in the topic jobs that cannot be read as one. */
+static enum status put_job_record(struct projection *projection, const struct fact *fact, struct error *err)
+{
+	struct query *query = projection->queries[PUT_JOB];
+	bool stages = fact->has_content || view_is(fact->job_type, "create");
+	enum status status;
+
+	bind_position(query, fact->position);
+	TEXTS(query, or_empty(fact->job_id), or_empty(fact->package.data ? fact->package : fact->key),
+	        fact->version, fact->job_type, fact->requested_by);
+	query_bind_int(query, stages);
+	query_bind_int(query, fact->log_time_ms);
+	status = query_run(query, err);
+	if (status == STATUS_OK)
+		status = put_fate(projection, PUT_JOB_REROUTED, fact, err);
+	return status == STATUS_OK ? put_wanted_of(projection, fact->position, err) : status;
+}
+
+static enum status put_job_status_of(
+        struct projection *projection, const struct fact *fact, struct error *err)
+{
+	struct query *query = projection->queries[PUT_JOB_STATUS];
+	bool accepted = view_is(fact->state, "accepted"), held = view_is(fact->state, "held");
+	enum status status;
+
+	if (!fact->state.data || fact->job_position.offset < 0 ||
+	        fact->job_position.partition != fact->position.partition)
+		return STATUS_OK;
+	bind_position(query, fact->job_position);
+	TEXTS(query, or_empty(fact->job_id), or_empty(fact->package), fact->version, fact->job_type,
+	        fact->state);
+	query_bind_int(query, fact->final);
+	TEXTS(query, fact->reason, fact->detail, fact->requested_by,
+	        accepted ? fact->points : (struct view){0});
+	query_bind_int(query, view_is(fact->job_type, "create"));
+	bind_if(query, accepted, fact->time_ms);
+	bind_if(query, held, fact->time_ms);
+	bind_if(query, fact->final, fact->time_ms);
+	bind_if(query, fact->deadline_ms != 0, fact->deadline_ms);
+	bind_if(query, held, fact->waiting_staged);
+	bind_if(query, held, fact->waiting_targets);
+	TEXTS(query, fact->missing, fact->outcomes);
+	status = query_run(query, err);
+	return status == STATUS_OK && accepted ? put_wanted_of(projection, fact->job_position, err) : status;
+}
+
+static enum status put_duplicate(struct projection *projection, const struct fact *fact, struct error *err)
+{
+	char detail[80];
+	struct fact as_status = *fact;
+
+	snprintf(detail, sizeof(detail), "the same as %d-%lld", (int)fact->original.partition,
+	        (long long)fact->original.offset);
+	as_status.job_position = fact->duplicate;
+	as_status.state = view_text("duplicate");
+	as_status.final = true;
+	as_status.reason = view_text("duplicate");
+	as_status.detail = view_text(detail);
+	return put_job_status_of(projection, &as_status, err);
+}
+
+/* ---- copies and pointers */
+
+static bool names_copy(const struct fact *fact)
+{
+	return fact->package.data && fact->version.data && fact->point.data;
+}
+
+static enum status put_staged_copy(struct projection *projection, const struct fact *fact, struct error *err)
+{
+	struct query *query = projection->queries[PUT_STAGED];
+
+	TEXTS(query, fact->package, fact->version, fact->point);
+	query_bind_int(query, fact->time_ms);
+	TEXTS(query, fact->dp_id, fact->digest);
+	query_bind_int(query, count_of(fact->files));
+	query_bind_int(query, count_of(fact->bytes));
+	TEXTS(query, fact->read_back);
+	query_bind_int(query, fact->time_ms);
+	TEXTS(query, fact->id);
+	bind_position(query, fact->position);
+	return query_run(query, err);
+}
+
+static enum status put_point_status(struct projection *projection, const struct fact *fact, struct error *err)
+{
+	struct query *query = projection->queries[PUT_POINT];
+	enum status status;
+
+	TEXTS(query, fact->package, fact->version, fact->point, or_empty(fact->state));
+	query_bind_int(query, fact->time_ms);
+	query_bind_int(query, fact->attempt);
+	TEXTS(query, fact->reason, fact->detail);
+	bind_if(query, fact->next_retry_ms != 0, fact->next_retry_ms);
+	bind_position(query, fact->position);
+	status = query_run(query, err);
+	if (status != STATUS_OK || !view_is(fact->state, "pending"))
+		return status;
+	query = projection->queries[PUT_POINT_PENDING];
+	TEXTS(query, fact->package, fact->version, fact->point);
+	query_bind_int(query, fact->time_ms);
+	return query_run(query, err);
+}
+
+static enum status put_desired(struct projection *projection, const struct fact *fact, struct error *err)
+{
+	struct query *query = projection->queries[PUT_RELEASE];
+	enum status status;
+
+	TEXTS(query, fact->package, fact->point, fact->version, fact->job_id);
+	query_bind_int(query, fact->time_ms);
+	TEXTS(query, fact->id);
+	bind_position(query, fact->position);
+	status = query_run(query, err);
+	if (status != STATUS_OK || fact->job_position.offset < 0)
+		return status;
+	query = projection->queries[PUT_JOB_RELEASE];
+	bind_position(query, fact->job_position);
+	query_bind_int(query, fact->time_ms);
+	return query_run(query, err);
+}
+
+static enum status put_live(struct projection *projection, const struct fact *fact, struct error *err)
+{
+	struct query *query = projection->queries[PUT_UPDATED];
+
+	TEXTS(query, fact->package, fact->point, fact->version, fact->previous_version, fact->dp_id,
+	        fact->digest, fact->job_id);
+	query_bind_int(query, fact->time_ms);
+	bind_position(query, fact->position);
+	return query_run(query, err);
+}
+
+static enum status put_state(struct projection *projection, const struct fact *fact, struct error *err)
+{
+	switch (fact->type) {
+	case FACT_JOB:
+		return put_job_record(projection, fact, err);
+	case FACT_UNREADABLE:
+		return fact->topic == LOG_JOBS ? put_job_record(projection, fact, err) : STATUS_OK;
+	case FACT_JOB_STATUS:
+		return put_job_status_of(projection, fact, err);
+	case FACT_DUPLICATE:
+		return put_duplicate(projection, fact, err);
+	case FACT_DEAD_LETTER:
+		return put_fate(projection, PUT_JOB_DEAD, fact, err);
+	case FACT_STAGED:
+		return names_copy(fact) ? put_staged_copy(projection, fact, err) : STATUS_OK;
+	case FACT_POINT:
+		return names_copy(fact) ? put_point_status(projection, fact, err) : STATUS_OK;
+	case FACT_RELEASE:
+		return names_copy(fact) ? put_desired(projection, fact, err) : STATUS_OK;
+	case FACT_UPDATED:
+		return names_copy(fact) ? put_live(projection, fact, err) : STATUS_OK;
+	case FACT_WITHHELD:
+		break;
+	}
+	return STATUS_OK;
+}
+
+enum status projection_put_fact(
+        struct projection *projection, const struct fact *fact, struct view value, struct error *err)
+{
+	enum status status = put_state(projection, fact, err);
+
+	if (status != STATUS_OK || !(projection->flags & DATABASE_EVENTS))
+		return status;
+	return put_event_row(projection, fact, value, err);
+}
+
+enum status projection_put_lane(struct projection *projection, enum log_topic topic, int32_t partition,
+        int64_t next_offset, int64_t last_logged, struct error *err)
+{
+	struct query *query = projection->queries[PUT_LANE];
+
+	query_bind_borrowed(query, view_text(log_topic_name(topic)));
+	query_bind_int(query, partition);
+	query_bind_int(query, next_offset);
+	query_bind_int(query, last_logged);
+	return query_run(query, err);
+}
