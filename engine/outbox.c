@@ -16,7 +16,6 @@ enum {
 	KINDS = OUTBOX_REROUTE + 1,
 	HEADERS_MAX = 16,
 	KEY_SHOWN_MAX = 4096,
-	TRACEPARENT_MAX = 256, /* W3C's has 55 bytes; a longer one is somebody's mistake and not carried on */
 	KEPT_MESSAGES_MAX = 8192,
 };
 
@@ -106,16 +105,11 @@ static struct outbox_header *keep_headers(
 	return kept;
 }
 
-static bool is_trace(struct view traceparent)
-{
-	return traceparent.data && traceparent.len <= TRACEPARENT_MAX;
-}
-
 void outbox_about(struct outbox *outbox, struct view key, struct view traceparent)
 {
 	outbox->key = arena_copy(&outbox->arena, key);
 	outbox->trace = NULL;
-	if (is_trace(traceparent))
+	if (traceparent.data)
 		outbox->trace = keep_headers(
 		        outbox, &(struct outbox_header){view_text("traceparent"), traceparent}, 1);
 }
@@ -180,7 +174,7 @@ void outbox_record_headed(struct outbox *outbox, int output, struct view value, 
 	assert(header_count < HEADERS_MAX);
 	for (; count < header_count; count++)
 		all[count] = headers[count];
-	if (is_trace(traceparent))
+	if (traceparent.data)
 		all[count++] = (struct outbox_header){view_text("traceparent"), traceparent};
 	add_record(outbox, output, value, count ? keep_headers(outbox, all, count) : NULL, count);
 }
@@ -248,7 +242,7 @@ void outbox_dead_letter_at(struct outbox *outbox, const char *stage, const char 
 	headers[count++] = (struct outbox_header){view_text(DEAD_LETTER_CODE_HEADER), view_text(code)};
 	headers[count++] = (struct outbox_header){
 	        view_text(DEAD_LETTER_MESSAGE_HEADER), cut(message, DEAD_LETTER_MESSAGE_MAX)};
-	if (is_trace(record->traceparent))
+	if (record->traceparent.data)
 		headers[count++] = (struct outbox_header){view_text("traceparent"), record->traceparent};
 	if (record->key.len + record->value.len > DEAD_LETTER_BYTES_MAX)
 		omit_value(outbox, &letter, &headers[count++]);
@@ -282,7 +276,7 @@ void outbox_reroute(struct outbox *outbox, int32_t partition)
 	                arena_text(&outbox->arena, "%" PRId64, record->position.offset)},
 	        {view_text("traceparent"), record->traceparent},
 	};
-	size_t count = is_trace(record->traceparent) ? 3 : 2;
+	size_t count = record->traceparent.data ? 3 : 2;
 	append(outbox, &(struct outbox_message){.kind = OUTBOX_REROUTE,
 	                       .partition = partition,
 	                       .key = arena_copy(&outbox->arena, record->key),

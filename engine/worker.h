@@ -35,7 +35,7 @@ struct record {
 	        origin;  /* where it was first submitted: differs from position where it was re-routed */
 	int64_t time_ms; /* the log's time stamp */
 	struct view key, value;  /* absent (data NULL): null key, tombstone */
-	struct view traceparent; /* absent where it has none */
+	struct view traceparent; /* of W3C's form; absent where it has none */
 	bool structured;         /* content-type says a structured-mode CloudEvent */
 	uint64_t input_headers;  /* the engine's */
 };

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRACEPARENT_MAX = 128 };
-
 static void *state_new(void *shell, struct view key)
 {
 	struct stager *stager = shell;
@@ -59,19 +57,6 @@ static void apply_request(const struct call *call, const struct gate_request *re
 	apply(call, &(struct gate_event){.kind = GATE_JOB, .job = request});
 }
 
-/* Of the form that W3C gives it, or none: a header from outside goes into rows. */
-static char *traceparent_of(const struct record *record)
-{
-	struct view text = record->traceparent;
-
-	if (text.data == NULL || text.len == 0 || text.len > TRACEPARENT_MAX)
-		return NULL;
-	for (size_t i = 0; i < text.len; i++)
-		if (text.data[i] <= ' ' || text.data[i] > '~')
-			return NULL;
-	return memory_copy(text.data, text.len);
-}
-
 /* What is no job goes to the dead letters; where it can be read whose it would have been, a status says so.
  */
 static void refuse_record(const struct call *call, const struct record *record, const struct job_hint *hint,
@@ -109,7 +94,9 @@ static enum status resolve(const struct catalogue *catalogue, const struct job *
 
 static void apply_job(const struct call *call, const struct record *record, const struct job *job)
 {
-	char default_id[JOB_ID_SIZE], payload[DIGEST_NAME_SIZE], *traceparent = traceparent_of(record);
+	char default_id[JOB_ID_SIZE], payload[DIGEST_NAME_SIZE];
+	struct view trace = record->traceparent;
+	char *traceparent = trace.data ? memory_copy(trace.data, trace.len) : NULL;
 	struct catalogue *catalogue = stager_catalogue(call->stager);
 	const char **names = NULL;
 	struct error err;

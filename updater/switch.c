@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, TRACEPARENT_MAX = 128 };
+enum { SECOND = 1000, MINUTE = 60 * SECOND };
 
 const struct switch_rules switch_rules_default = {
         .retry_first_ms = SECOND / 2,
@@ -192,8 +192,7 @@ static void apply_record(const struct turn *turn)
 		return;
 	}
 	struct view trace = turn->event->traceparent;
-	char *traceparent =
-	        trace.data && trace.len <= TRACEPARENT_MAX ? memory_copy(trace.data, trace.len) : NULL;
+	char *traceparent = trace.data ? memory_copy(trace.data, trace.len) : NULL;
 	struct job_part part = {.job_id = record->job_id,
 	        .version = record->version,
 	        .distribution_point = record->distribution_point,

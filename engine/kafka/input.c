@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "engine/kafka/process_parts.h"
+#include "engine/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void read_headers(const rd_kafka_message_t *message, struct record *recor
 	struct view type = message_header(message, "content-type");
 	int64_t partition, offset;
 
-	record->traceparent = message_header(message, "traceparent");
+	record->traceparent = traceparent_of(message_header(message, "traceparent"));
 	record->structured = type.len >= sizeof(structured) - 1 &&
 	                     strncasecmp(type.data, structured, sizeof(structured) - 1) == 0;
 	/* nothing is sent on to where it lies already: such a header is forged, to take another's id */

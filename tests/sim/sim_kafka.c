@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/memory.h"
 #include "engine/route.h"
+#include "engine/trace.h"
 #include "tests/sim/logs.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/sim_worker.h"
@@ -241,7 +242,7 @@ static struct record as_record(const struct kafka *kafka, const struct log_recor
 	        .time_ms = from->time_ms,
 	        .key = from->key,
 	        .value = from->value,
-	        .traceparent = view_text(header_text(from, "traceparent")),
+	        .traceparent = traceparent_of(view_text(header_text(from, "traceparent"))),
 	        .structured = header_text(from, "content-type") != NULL};
 
 	record.origin.partition = (int32_t)header_number(from, ORIGIN_PARTITION_HEADER, kafka->partition);

@@ -89,16 +89,6 @@ Test(outbox_record, carries_key_and_trace_of_what_it_is_about, .init = init, .fi
 	cr_assert_eq(message(2)->header_count, 0);
 }
 
-Test(outbox_record, does_not_carry_on_what_is_no_traceparent, .init = init, .fini = fini)
-{
-	struct view huge = zeros(100000);
-
-	outbox_about(outbox, view_text("K1"), huge);
-	outbox_record(outbox, 0, view_text("one"));
-	cr_assert_eq(message(0)->header_count, 0);
-	free((char *)huge.data);
-}
-
 Test(outbox_record, copies_its_bytes, .init = init, .fini = fini)
 {
 	char value[] = "before", key[] = "K1";
