@@ -111,6 +111,7 @@ async function open() {
 	if (!view) {
 		asking?.abort();
 		asking = undefined;
+		busy(false);
 		show("problem", problem(new ApiError(404, "no_view", "No view of this page has this address.")));
 	} else {
 		busy(true);

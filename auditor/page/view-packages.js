@@ -36,7 +36,7 @@ export function cellVersions(cell) {
 
 function cellOf(cells, point, roomy) {
 	const cell = cells[point] ?? {state: "empty"};
-	return h("td", {"class": `cell tone-${tone(cell.state)} is-${cell.state}`, "tabindex": "-1", "aria-label": `${point}: ${cellWords(cell)}`}, icon(cell.state), roomy && h("span", {}, foreign(cellVersions(cell))));
+	return h("td", {"class": `cell tone-${tone(cell.state)} is-${cell.state}`, "tabindex": "-1", "aria-label": `${point}: ${cellWords(cell)}`}, icon(cell.state), roomy && cell.state !== "empty" && h("span", {}, foreign(cellVersions(cell))));
 }
 
 function readOut(event) {
