@@ -2,5 +2,11 @@
 #define AUDITOR_COMMANDS_H
 
 /* The subcommands; see struct command. */
+int run_timeline(int argc, char **argv);
+int run_state(int argc, char **argv);
+int run_jobs(int argc, char **argv);
+int run_held(int argc, char **argv);
+int run_failed(int argc, char **argv);
+int run_export(int argc, char **argv);
 
 #endif
