@@ -7,6 +7,5 @@ int run_state(int argc, char **argv);
 int run_jobs(int argc, char **argv);
 int run_held(int argc, char **argv);
 int run_failed(int argc, char **argv);
-int run_export(int argc, char **argv);
 
 #endif

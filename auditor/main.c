@@ -8,7 +8,6 @@ static const struct command commands[] = {
         {"jobs", run_jobs, "the jobs that are open, or others"},
         {"held", run_held, "what waits for what, and since when"},
         {"failed", run_failed, "what failed, where and why"},
-        {"export", run_export, "the history into a SQLite database"},
         {0},
 };
 
