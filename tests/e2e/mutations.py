@@ -1,0 +1,345 @@
+"""Ways to make one thing in an honest history wrong.
+
+Each takes a history (its own copy, numbered) and chance, changes it, and returns the entries of which at least one must be
+named; None: this history has nothing to change in that way.
+"""
+
+from checker import partition_of
+from history import At, Entry
+
+FALSE_DIGEST = "sha256:" + "0" * 64
+
+
+def pick(random, entries):
+    entries = list(entries)
+    return random.choice(entries) if entries else None
+
+
+def cited_by(history, staged):
+    """What rests on a staged event: releases and updates."""
+    identity = staged.value["id"]
+    return [e for topic in ("staged", "updated") for e in history.entries(topic) if e.value.get("staged_id") == identity]
+
+
+def evidence(history, random):
+    """A release and the staged event that it cites."""
+    release = pick(random, history.entries("staged", "release"))
+    if not release:
+        return None, None
+    return release, next(e for e in history.entries("staged", "staged") if e.value["id"] == release.value["staged_id"])
+
+
+def another(random, entry, **changes):
+    """A second record, made from one that is there."""
+    made = Entry(entry.topic, entry.key.decode(), {**entry.value, "id": f"{random.getrandbits(128):032x}", **changes})
+    made.time = entry.time
+    return made
+
+
+def append(history, entry, partition):
+    time = history.now
+    history.add(entry, partition)
+    entry.time = time
+    return entry
+
+
+def move(history, entry, before):
+    history.remove(entry)
+    lane = history.lane(before.topic, before.partition)
+    lane.insert(lane.index(before), entry)
+
+
+# ---- evidence
+
+def staged_removed(history, random):
+    _, staged = evidence(history, random)
+    if staged:
+        history.remove(staged)
+        return cited_by(history, staged)
+
+
+def release_before_its_staged(history, random):
+    release, staged = evidence(history, random)
+    if release:
+        move(history, release, staged)
+        return [release]
+
+
+def staged_behind_its_release(history, random):
+    release, staged = evidence(history, random)
+    if release:
+        lane = history.lane("staged", release.partition)
+        lane.remove(staged)
+        lane.insert(lane.index(release) + 1, staged)
+        return [release]
+
+
+def digest_of_staged_changed(history, random):
+    staged = pick(random, history.entries("staged", "staged"))
+    if staged:
+        staged.value["digest"] = FALSE_DIGEST
+        return [staged, *cited_by(history, staged)]
+
+
+def dp_id_of_staged_changed(history, random):
+    release, staged = evidence(history, random)
+    if release:
+        staged.value["dp_id"] = "11111111-2222-4333-8444-555555555555"
+        return cited_by(history, staged)
+
+
+def digest_of_updated_changed(history, random):
+    updated = pick(random, history.entries("updated"))
+    if updated:
+        updated.value["digest"] = FALSE_DIGEST
+        return [updated]
+
+
+def dp_id_of_updated_changed(history, random):
+    updated = pick(random, history.entries("updated"))
+    if updated:
+        updated.value["dp_id"] = "11111111-2222-4333-8444-555555555555"
+        return [updated]
+
+
+def position_cited_false(history, random):
+    updated, field = pick(random, history.entries("updated")), random.choice(["staged_position", "release_position"])
+    if updated:
+        right = updated.value[field].entry
+        other = pick(random, (e for e in history.lane("staged", right.partition) if e is not right))
+        if other:
+            updated.value[field] = At(other)
+            return [updated]
+
+
+def id_cited_false(history, random):
+    entry = pick(random, [*history.entries("updated"), *history.entries("staged", "release")])
+    if entry:
+        entry.value[random.choice(["staged_id", "release_id"]) if entry.topic == "updated" else "staged_id"] = "f" * 32
+        return [entry]
+
+
+def release_repeated(history, random):
+    release = pick(random, history.entries("staged", "release"))
+    if release:
+        return [append(history, another(random, release), release.partition)]
+
+
+def gate_all_opened_early(history, random):
+    """One release of a job that waits for all its distribution points, before another of them is staged."""
+    first_staged, releases = {}, {}
+    for staged in history.entries("staged", "staged"):
+        first_staged.setdefault((staged.key, staged.value["version"], staged.value["distribution_point"]), staged)
+    for release in history.entries("staged", "release"):
+        job, value = release.value["job_position"].entry, release.value
+        staged = first_staged[release.key, value["version"], value["distribution_point"]]
+        if job.value.get("gate") == "all" and staged.value["id"] == value["staged_id"]:
+            releases.setdefault(job, []).append((staged.offset, staged, release))
+    several = pick(random, (sorted(found, key=lambda f: f[0]) for found in releases.values() if len(found) > 1))
+    if several:
+        move(history, several[0][2], several[-1][1])
+        return [several[0][2]]
+
+
+# ---- forgeries
+
+def updated_forged(history, random):
+    updated = pick(random, history.entries("updated"))
+    if updated:
+        forged = another(random, updated, staged_id="e" * 32, release_id="f" * 32, version="66.6")
+        return [append(history, forged, updated.partition)]
+
+
+def release_forged(history, random):
+    release = pick(random, history.entries("staged", "release"))
+    if release:
+        return [append(history, another(random, release, staged_id="e" * 32, version="66.6", job_id="nobody"), release.partition)]
+
+
+def staged_forged(history, random, **changes):
+    staged = pick(random, history.entries("staged", "staged"))
+    if staged:
+        changes = {"dp_id": "11111111-2222-4333-8444-555555555555", **changes}
+        return [append(history, another(random, staged, **changes), staged.partition)]
+
+
+def staged_forged_for_no_job(history, random):
+    return staged_forged(history, random, job_id="nobody", job_position={"partition": 0, "offset": 1_000_000})
+
+
+def staged_forged_elsewhere(history, random):
+    return staged_forged(history, random, distribution_point="moscow")
+
+
+def staged_forged_for_another_job(history, random):
+    staged = pick(random, history.entries("staged", "staged"))
+    others = [e for e in history.entries("status", "job", "accepted")
+              if staged and e.value["version"] != staged.value["version"] and e.partition == staged.partition]
+    if others:
+        forged = another(random, staged, dp_id="11111111-2222-4333-8444-555555555555",
+                         job_position=random.choice(others).value["job_position"])
+        return [append(history, forged, staged.partition)]
+
+
+# ---- jobs and their ends
+
+def end_doubled(history, random):
+    end = pick(random, (e for e in history.entries("status", "job") if e.value["final"] and e.value["state"] != "rejected"))
+    if end:
+        return [append(history, another(random, end), end.partition)]
+
+
+def end_missing(history, random):
+    ends = [e for e in history.entries("status", "job", "completed") if set(e.value["outcomes"].values()) == {"completed"}]
+    end = pick(random, ends)
+    if end:
+        history.remove(end)
+        job = end.value["job_position"].entry
+        accepted = [e for e in history.entries("status", "job", "accepted") if e.value["job_position"].entry is job]
+        return [job, *accepted]
+
+
+def end_without_acceptance(history, random):
+    end = pick(random, (e for e in history.entries("status", "job", "completed")))
+    poison = pick(random, (e for e in history.entries("jobs") if isinstance(e.value, bytes)))
+    if end and poison:
+        forged = Entry("status", poison.key.decode(), {**end.value, "id": "d" * 32, "package_id": poison.key.decode(),
+                                                       "job_position": At(poison)})
+        return [append(history, forged, poison.partition)]
+
+
+def acceptance_missing(history, random):
+    accepted = pick(random, history.entries("status", "job", "accepted"))
+    if accepted:
+        history.remove(accepted)
+        job = accepted.value["job_position"].entry
+        return [job, *(e for topic in ("staged", "status") for e in history.entries(topic)
+                       if isinstance(e.value.get("job_position"), At) and e.value["job_position"].entry is job)]
+
+
+def outcome_contradicted(history, random):
+    """One distribution point is said to have failed in a job that is said to be completed, or the other way."""
+    end = pick(random, (e for e in history.entries("status", "job") if e.value.get("outcomes")
+                        and (e.value["state"] != "failed" or e.value["job_type"] == "create")))
+    if end:
+        failed = end.value["state"] == "failed"
+        point = random.choice([p for p, outcome in sorted(end.value["outcomes"].items()) if not failed or outcome == "failed"])
+        end.value["outcomes"] = {**end.value["outcomes"], point: "completed" if failed else "failed"}
+        return [end]
+
+
+def completed_for_nothing(history, random):
+    """The updated record is gone, and the job completed all the same."""
+    updated = pick(random, (u for u in history.entries("updated") if any(
+        e.value["outcomes"].get(u.value["distribution_point"]) == "completed" and e.value["job_id"] == u.value["job_id"]
+        and e.key == u.key for e in history.entries("status", "job") if e.value.get("outcomes"))))
+    if not updated:
+        return None
+    release = updated.value["release_position"].entry
+    for entry in [e for e in history.entries("updated") if e.value["release_id"] == updated.value["release_id"]]:
+        history.remove(entry)
+    job = release.value["job_position"].entry
+    return [e for e in history.entries("status", "job") if e.value["job_position"].entry is job and e.value["final"]]
+
+
+def answer_lost(history, random):
+    answers = [e for e in history.entries("status", "job", "rejected")] + list(history.entries("status", "duplicate"))
+    lanes = {p: max(e.value["job_position"].entry.offset for e in history.entries("status", "job", "rejected")
+                    if e.value["job_position"].entry.partition == p) for p in range(history.partitions)
+             if any(e.value["job_position"].entry.partition == p for e in history.entries("status", "job", "rejected"))}
+
+    def job_of(answer):
+        return answer.value["duplicate" if answer.kind()[0] == "duplicate" else "job_position"].entry
+    answer = pick(random, (a for a in answers if job_of(a).offset < lanes.get(job_of(a).partition, -1)))
+    if answer:
+        history.remove(answer)
+        return [job_of(answer)]
+
+
+def answer_doubled(history, random):
+    answer = pick(random, history.entries("status", "job", "rejected"))
+    if answer:
+        return [append(history, another(random, answer), answer.partition)]
+
+
+def job_altered(history, random):
+    """The job record says another version than was accepted."""
+    job = pick(random, (e.value["job_position"].entry for e in history.entries("status", "job", "accepted")))
+    if job:
+        job.value = {**job.value, "version": "66.6"}
+        return [e for e in history.entries("status", "job", "accepted") if e.value["job_position"].entry is job]
+
+
+# ---- single records
+
+def uncited(history, random):
+    """A record that nothing else rests on."""
+    return pick(random, [*history.entries("updated"), *history.entries("status", "distribution_point")])
+
+
+def on_a_wrong_partition(history, random):
+    entry = uncited(history, random)
+    if entry and history.partitions > 1:
+        history.remove(entry)
+        return [append(history, entry, (entry.partition + 1) % history.partitions)]
+
+
+def under_a_wrong_key(history, random):
+    entry = uncited(history, random)
+    if entry:
+        keys = (f"OTHER{number}".encode() for number in range(1000))
+        entry.key = next(key for key in keys if partition_of(key, history.partitions) == entry.partition)
+        return [entry]
+
+
+def unreadable(history, random):
+    entry = uncited(history, random)
+    if entry:
+        entry.value = random.choice([b"{broken", b"[]", b"", b'{"type":"updated"}', None])
+        return [entry]
+
+
+def id_doubled(history, random):
+    entries = list(history.entries("status", "distribution_point"))
+    if len(entries) < 2:
+        return None
+    first, second = random.sample(entries, 2)
+    second.value["id"] = first.value["id"]
+    return [first, second]
+
+
+def pointer_went_back(history, random):
+    by_point = {}
+    for entry in history.entries("updated"):
+        by_point.setdefault((entry.key, entry.value["distribution_point"]), []).append(entry)
+    pairs = [(a, b) for entries in by_point.values() for a, b in zip(entries, entries[1:])
+             if a.value["release_id"] != b.value["release_id"] and a.value["dp_id"] == b.value["dp_id"]]
+    pair = pick(random, pairs)
+    if pair:
+        lane = history.lane("updated", pair[0].partition)
+        lane.remove(pair[0])
+        lane.insert(lane.index(pair[1]) + 1, pair[0])
+        return [pair[0]]
+
+
+def dead_letter_altered(history, random):
+    letter = pick(random, history.entries("dlq"))
+    if letter:
+        letter.value += b" "
+        return [letter]
+
+
+ALL = [staged_removed, release_before_its_staged, staged_behind_its_release, digest_of_staged_changed, dp_id_of_staged_changed,
+       digest_of_updated_changed, dp_id_of_updated_changed, position_cited_false, id_cited_false, release_repeated,
+       gate_all_opened_early, updated_forged, release_forged, staged_forged_for_no_job, staged_forged_elsewhere,
+       staged_forged_for_another_job, end_doubled, end_missing, end_without_acceptance, acceptance_missing, outcome_contradicted,
+       completed_for_nothing, answer_lost, answer_doubled, job_altered, on_a_wrong_partition, under_a_wrong_key, unreadable,
+       id_doubled, pointer_went_back, dead_letter_altered]
+
+
+def mutate(mutation, history, random):
+    """A copy with one thing wrong, and who must be named for it; None where there is nothing to change."""
+    mutated = history.copy()
+    mutated.number()
+    suspects = mutation(mutated, random)
+    return (mutated, suspects) if suspects else None
