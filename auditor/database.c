@@ -204,13 +204,21 @@ static enum status settle(struct database *database, bool private, struct error 
 	        err);
 }
 
+/* As a path, whatever it looks like: SQLite has names of its own (":memory:", "file:…"). */
+static char *path_of(const char *path)
+{
+	return memory_format("%s%s", *path == '/' ? "" : "./", path);
+}
+
 enum status database_open(
         const char *path, const char *prefix, unsigned flags, struct database **ret, struct error *err)
 {
 	struct database *database;
-	enum status status = open_handle(path ? path : "", path ? path : "the private database",
+	char *file = path ? path_of(path) : NULL;
+	enum status status = open_handle(file ? file : "", path ? path : "the private database",
 	        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &database, err);
 
+	free(file);
 	database->prefix = memory_text(prefix);
 	database->flags = flags;
 	if (status == STATUS_OK)
@@ -230,9 +238,11 @@ enum status database_open(
 enum status database_open_reader(const char *path, struct database **ret, struct error *err)
 {
 	struct database *database;
+	char *file = path_of(path);
 	bool empty = false;
-	enum status status = open_handle(path, path, SQLITE_OPEN_READONLY, &database, err);
+	enum status status = open_handle(file, path, SQLITE_OPEN_READONLY, &database, err);
 
+	free(file);
 	if (status == STATUS_OK)
 		status = identify(database, &empty, err);
 	if (status == STATUS_OK && empty)
