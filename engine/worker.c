@@ -22,6 +22,7 @@ enum {
 	DRAIN_MS = 30000,    /* most that an end waits for shards … */
 	EFFECTS_MS = 5000,   /* … and then for their effects */
 	POSITIONS_MS = 5000, /* between two reports for lag tools */
+	RELOADED_MAX = 4096,
 };
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -107,6 +108,30 @@ static void raise_file_limit(void)
 	}
 }
 
+/* A core would have the secrets that librdkafka and curl hold. */
+static void leave_no_core(void)
+{
+	const struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+static void reload(struct worker *worker)
+{
+	struct buffer what;
+	struct error err;
+
+	if (!worker->shell || !worker->spec->reload)
+		return;
+	buffer_init(&what, RELOADED_MAX);
+	if (worker->spec->reload(worker->shell, &what, &err) == STATUS_OK)
+		log_line(LOG_INFO, "reloaded", "now", buffer_view(&what).data, NULL);
+	else
+		log_line(LOG_ERROR, "not reloaded, all stays as it was", "code", err.code, "error",
+		        err.message, NULL);
+	buffer_release(&what);
+}
+
 static void take_signals(struct worker *worker)
 {
 	const struct timespec at_once = {0, 0};
@@ -114,8 +139,7 @@ static void take_signals(struct worker *worker)
 
 	for (int number; (number = sigtimedwait(&set, NULL, &at_once)) > 0;) {
 		if (number == SIGHUP) {
-			if (worker->shell && worker->spec->reload)
-				worker->spec->reload(worker->shell);
+			reload(worker);
 			continue;
 		}
 		if (worker->stopping)
@@ -371,6 +395,7 @@ int worker_main(const struct worker_spec *spec, int argc, char **argv)
 	bool printed;
 
 	raise_file_limit();
+	leave_no_core();
 	log_set_role(spec->role);
 	if (options_parse(&command, argc, argv, &worker.options, &printed, &err) != STATUS_OK) {
 		fprintf(stderr, "%s: %s\nTry '%s --help'.\n", name, err.message, name);

@@ -283,7 +283,9 @@ enum status handle_fail(
 		        *last ? "; last: " : "", last);
 	if (strcmp(name, "topic_missing") == 0)
 		return error_set(err, status, name,
-		        "%s: the topic is missing: 'holdpoint-producer topics' creates it", what);
+		        "%s: the topic is missing ('holdpoint-producer topics' creates it), or these "
+		        "credentials may not see it",
+		        what);
 	return error_set(err, status, name, "%s: %s", what, rd_kafka_err2str(code));
 }
 

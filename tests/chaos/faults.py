@@ -27,13 +27,20 @@ def stall_worker(world, pick):
     return worker.name, pick.choice([2, 5, 9, 14]), worker.wake
 
 
+def drain(worker):
+    try:
+        code = worker.down(worker.stop)
+        if code != 0:
+            worker.surprises.append(f"{worker.name} drained with exit code {code}")
+    except AssertionError as error:  # it took too long, and was killed
+        worker.surprises.append(f"{worker.name}: {error}")
+
+
 def restart_worker(world, pick):
     worker = worker_of(world, pick)
 
     def end():
-        code = worker.down(worker.stop)
-        if code != 0:
-            worker.surprises.append(f"{worker.name} drained with exit code {code}")
+        drain(worker)
         worker.start()
     return worker.name, 0, end
 
@@ -43,7 +50,7 @@ def rebalance_storm(world, pick):
 
     def end():
         for worker in workers:
-            worker.down(worker.stop)
+            drain(worker)
             worker.start()
             settle(pick.random())
     return ", ".join(worker.name for worker in workers), 0, end
@@ -53,7 +60,7 @@ def reset_offsets(world, pick):
     role = pick.choice(["stager", "updater"])
     workers = [worker for worker in world.workers if worker.role == role]
     for worker in workers:
-        worker.down(worker.stop)
+        drain(worker)
 
     def end():
         tool = harness.BIN / "e2e_delete_group"

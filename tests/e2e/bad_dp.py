@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A WebDAV server over a folder that can be told to misbehave, while it runs.
 
-    bad_dp.py --root D [--port P] [--methods "PUT DELETE MKCOL COPY MOVE"] [--no-parents]
+    bad_dp.py --root D [--port P] [--tls FILE] [--methods "PUT DELETE MKCOL COPY MOVE"] [--no-parents]
 
 prints its URL as its first line and serves until killed. GET, HEAD (with Range and ETag) always work; PUT
 makes parent folders unless --no-parents, and writes in place, so that half of an upload shows.
@@ -33,6 +33,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -328,14 +329,19 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--methods", default="PUT DELETE MKCOL COPY MOVE")
     parser.add_argument("--no-parents", action="store_true", help="answer 409 to a PUT into a missing folder")
+    parser.add_argument("--tls", help="a file with a certificate and its key: serve https")
     options = parser.parse_args()
     server = Server(("127.0.0.1", options.port), Handler)
+    if options.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.root = options.root.resolve()
     server.methods = {"GET", "HEAD", *options.methods.split()}
     server.parents = not options.no_parents
     server.faults = Faults()
     server.root.mkdir(parents=True, exist_ok=True)
-    print(f"http://127.0.0.1:{server.server_address[1]}/", flush=True)
+    print(f"{'https' if options.tls else 'http'}://127.0.0.1:{server.server_address[1]}/", flush=True)
     server.serve_forever()
 
 

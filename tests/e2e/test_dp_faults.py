@@ -18,10 +18,10 @@ BAD_DP = pathlib.Path(__file__).with_name("bad_dp.py")
 
 
 @contextlib.contextmanager
-def bad_point(folder):
+def bad_point(folder, *options):
     """A WebDAV server that can be told to misbehave; yields its URL and a function that sets a fault."""
     folder.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen([sys.executable, str(BAD_DP), "--root", str(folder), "--port", "0"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, str(BAD_DP), "--root", str(folder), "--port", "0", *options], stdout=subprocess.PIPE, text=True)
     url = process.stdout.readline().strip()
 
     def fault(**description):
