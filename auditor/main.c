@@ -3,11 +3,13 @@
 #include "command/command.h"
 
 static const struct command commands[] = {
+        {"verify", run_verify, "prove from the log that every promise was kept"},
         {"timeline", run_timeline, "the life of a package or a job, in order"},
         {"state", run_state, "what is staged and current where, now or at any moment"},
         {"jobs", run_jobs, "the jobs that are open, or others"},
         {"held", run_held, "what waits for what, and since when"},
         {"failed", run_failed, "what failed, where and why"},
+        {"dlq", run_dlq, "the dead letters: list, show, redrive"},
         {0},
 };
 

@@ -1,5 +1,6 @@
 /* holdpoint-auditor timeline: the life of a package or a job, in order. */
 #include "auditor/commands.h"
+#include "auditor/letters.h"
 #include "auditor/moment.h"
 #include "auditor/paragraph.h"
 #include "auditor/question.h"
@@ -13,8 +14,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define REDRIVEN_FROM_HEADER "holdpoint.redriven-from"
 
 static const struct option_spec timeline_options[] = {
         {.name = "job",
