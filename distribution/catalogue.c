@@ -124,6 +124,11 @@ static int compare_name(const void *name, const void *point)
 	return strcmp(name, ((const struct catalogue_point *)point)->name);
 }
 
+void catalogue_describe(const struct catalogue *catalogue, struct buffer *out)
+{
+	buffer_add_format(out, "%zu distribution points, %s", catalogue->point_count, catalogue->digest);
+}
+
 const struct catalogue_point *catalogue_find(const struct catalogue *catalogue, const char *name)
 {
 	return catalogue->point_count ? bsearch(name, catalogue->points, catalogue->point_count,

@@ -45,6 +45,9 @@ must_check enum status catalogue_parse(
 struct catalogue *catalogue_ref(struct catalogue *catalogue);
 void catalogue_unref(struct catalogue *catalogue); /* NULL is fine; from any thread */
 
+/* For a log: "12 distribution points, sha256:…". */
+void catalogue_describe(const struct catalogue *catalogue, struct buffer *out);
+
 const struct catalogue_point *catalogue_find(const struct catalogue *catalogue, const char *name);
 
 /* Resolves names and "group:NAME" to distribution point names: sorted, without duplicates, looked up in this

@@ -126,7 +126,9 @@ struct worker_spec {
 	enum status (*open)(
 	        struct worker *worker, const struct options *options, void **ret_shell, struct error *err);
 	void (*close)(void *shell);
-	void (*reload)(void *shell); /* SIGHUP; main thread; may log */
+	/* SIGHUP; main thread. Reads again what may change while it runs, and says in ret_what what that is
+	 * now; where it fails, all stays as it was. */
+	enum status (*reload)(void *shell, struct buffer *ret_what, struct error *err);
 	/* Rows "role-specific" for /metrics: appended as Prometheus text; NULL: none. Any thread. */
 	void (*metrics)(void *shell, struct buffer *out);
 };

@@ -95,11 +95,38 @@ void record_check_key(const struct json_node *in, struct view key, struct view p
 		        json_quote(package_id), json_quote(key));
 }
 
-void record_begin(struct buffer *out, const char *type, const char *id, int64_t time_ms)
+#define NAMES(type)                                                                                          \
+	{                                                                                                    \
+		type, "holdpoint." type ".v1"                                                                \
+	}
+static const struct {
+	const char *name, *event;
+} type_names[] = {
+        [RECORD_STAGED] = NAMES("staged"),
+        [RECORD_RELEASE] = NAMES("release"),
+        [RECORD_WITHHELD] = NAMES("withheld"),
+        [RECORD_UPDATED] = NAMES("updated"),
+        [RECORD_JOB] = NAMES("job"),
+        [RECORD_DISTRIBUTION_POINT] = NAMES("distribution_point"),
+        [RECORD_DUPLICATE] = NAMES("duplicate"),
+        [RECORD_PROGRESS] = NAMES("progress"),
+};
+
+const char *record_type_name(enum record_type type)
+{
+	return type_names[type].name;
+}
+
+const char *record_event_type(enum record_type type)
+{
+	return type_names[type].event;
+}
+
+void record_begin(struct buffer *out, enum record_type type, const char *id, int64_t time_ms)
 {
 	json_begin(out, '{');
 	json_put_uint(out, "schema", SCHEMA_VERSION);
-	json_put_text(out, "type", type);
+	json_put_text(out, "type", record_type_name(type));
 	json_put_text(out, "id", id);
 	json_put_time(out, "time", time_ms);
 }

@@ -36,8 +36,22 @@ void record_manifest_file(
 struct manifest *record_manifest(
         const struct json_node *in, const char *field_prefix, const struct manifest_urls *urls);
 
+/* What we write. */
+enum record_type {
+	RECORD_STAGED,
+	RECORD_RELEASE,
+	RECORD_WITHHELD,
+	RECORD_UPDATED,
+	RECORD_JOB,
+	RECORD_DISTRIBUTION_POINT,
+	RECORD_DUPLICATE,
+	RECORD_PROGRESS,
+};
+const char *record_type_name(enum record_type type);  /* "staged" */
+const char *record_event_type(enum record_type type); /* the CloudEvent's: "holdpoint.staged.v1" */
+
 /* Begins a record: {"schema":1,"type":…,"id":…,"time":… ; id NULL leaves it out. */
-void record_begin(struct buffer *out, const char *type, const char *id, int64_t time_ms);
+void record_begin(struct buffer *out, enum record_type type, const char *id, int64_t time_ms);
 void record_put_position(
         struct buffer *out, const char *name, struct position position); /* offset < 0: not */
 

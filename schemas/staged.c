@@ -35,9 +35,18 @@ static void put_withheld(const struct staged_record *record, struct buffer *out)
 	json_put_text(out, "detail", record->detail);
 }
 
+enum record_type staged_record_type(enum staged_type type)
+{
+	static const enum record_type types[] = {[STAGED_STAGED] = RECORD_STAGED,
+	        [STAGED_RELEASE] = RECORD_RELEASE,
+	        [STAGED_WITHHELD] = RECORD_WITHHELD};
+
+	return types[type];
+}
+
 void staged_write(const struct staged_record *record, struct buffer *out)
 {
-	record_begin(out, type_names[record->type], record->id, record->time_ms);
+	record_begin(out, staged_record_type(record->type), record->id, record->time_ms);
 	json_put_text(out, "package_id", record->package_id);
 	json_put_text(out, "version", record->version);
 	json_put_text(out, "distribution_point", record->distribution_point);

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/position.h"
+#include "schemas/record.h"
 
 #include <stdint.h>
 
@@ -12,6 +13,7 @@
  * staged_parse() makes a record whose strings live until staged_free(). Readers ignore fields they don't
  * know. */
 enum staged_type { STAGED_STAGED, STAGED_RELEASE, STAGED_WITHHELD };
+enum record_type staged_record_type(enum staged_type type);
 
 struct staged_record {
 	enum staged_type type;

@@ -95,7 +95,7 @@ static void put_outcomes(const struct job_status *status, struct buffer *out)
 
 void job_status_write(const struct job_status *status, struct buffer *out)
 {
-	record_begin(out, "job", status->id, status->time_ms);
+	record_begin(out, RECORD_JOB, status->id, status->time_ms);
 	json_put_text(out, "job_id", status->job_id);
 	json_put_text(out, "package_id", status->package_id);
 	json_put_text(out, "version", status->version && *status->version ? status->version : NULL);
@@ -116,7 +116,7 @@ void job_status_write(const struct job_status *status, struct buffer *out)
 
 void duplicate_status_write(const struct duplicate_status *status, struct buffer *out)
 {
-	record_begin(out, "duplicate", status->id, status->time_ms);
+	record_begin(out, RECORD_DUPLICATE, status->id, status->time_ms);
 	json_put_text(out, "job_id", status->job_id);
 	json_put_text(out, "package_id", status->package_id);
 	json_put_text(out, "version", status->version);
@@ -127,7 +127,7 @@ void duplicate_status_write(const struct duplicate_status *status, struct buffer
 
 void dp_status_write(const struct dp_status *status, struct buffer *out)
 {
-	record_begin(out, "distribution_point", status->id, status->time_ms);
+	record_begin(out, RECORD_DISTRIBUTION_POINT, status->id, status->time_ms);
 	json_put_text(out, "package_id", status->package_id);
 	json_put_text(out, "version", status->version);
 	json_put_text(out, "distribution_point", status->distribution_point);
@@ -148,7 +148,7 @@ void dp_status_write(const struct dp_status *status, struct buffer *out)
 
 void progress_write(const struct progress *progress, struct buffer *out)
 {
-	record_begin(out, "progress", NULL, progress->time_ms);
+	record_begin(out, RECORD_PROGRESS, NULL, progress->time_ms);
 	json_put_text(out, "package_id", progress->package_id);
 	json_put_text(out, "version", progress->version);
 	json_put_text(out, "distribution_point", progress->distribution_point);

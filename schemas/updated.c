@@ -8,7 +8,7 @@
 
 void updated_write(const struct updated_record *record, struct buffer *out)
 {
-	record_begin(out, "updated", record->id, record->time_ms);
+	record_begin(out, RECORD_UPDATED, record->id, record->time_ms);
 	json_put_text(out, "package_id", record->package_id);
 	json_put_text(out, "version", record->version);
 	json_put_text(out, "previous_version", record->previous_version);
@@ -40,7 +40,7 @@ void updated_free(struct updated_record *record)
 static void get_record(const struct json_node *in, struct updated_record *record)
 {
 	record_check_schema(in, JSON_REQUIRED);
-	if (!view_is(json_get_text(in, "type", JSON_REQUIRED), "updated"))
+	if (!view_is(json_get_text(in, "type", JSON_REQUIRED), record_type_name(RECORD_UPDATED)))
 		json_fail(in, "type", "unknown_type", "must be \"updated\"");
 	record->id = record_id(in, "id").data;
 	json_get_time(in, "time", JSON_REQUIRED, &record->time_ms);

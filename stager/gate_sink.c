@@ -37,10 +37,10 @@ static void write_fact(const struct gate_fact *fact, struct buffer *out)
 	}
 }
 
-static struct envelope envelope(const char *type, const char *id, const char *package, int64_t time_ms)
+static struct envelope envelope(enum record_type type, const char *id, const char *package, int64_t time_ms)
 {
 	return (struct envelope){.id = view_text(id),
-	        .type = view_text(type),
+	        .type = view_text(record_event_type(type)),
 	        .source = view_text("/holdpoint/stager"),
 	        .subject = view_text(package),
 	        .time_ms = time_ms};
@@ -48,24 +48,20 @@ static struct envelope envelope(const char *type, const char *id, const char *pa
 
 static struct envelope envelope_of(const struct gate_fact *fact)
 {
-	static const char *const staged_types[] = {[STAGED_STAGED] = "holdpoint.staged.v1",
-	        [STAGED_RELEASE] = "holdpoint.release.v1",
-	        [STAGED_WITHHELD] = "holdpoint.withheld.v1"};
-
 	switch (fact->kind) {
 	case FACT_STAGED:
-		return envelope(staged_types[fact->staged.type], fact->staged.id, fact->staged.package_id,
-		        fact->staged.time_ms);
+		return envelope(staged_record_type(fact->staged.type), fact->staged.id,
+		        fact->staged.package_id, fact->staged.time_ms);
 	case FACT_JOB:
-		return envelope("holdpoint.job.v1", fact->job.id, fact->job.package_id, fact->job.time_ms);
+		return envelope(RECORD_JOB, fact->job.id, fact->job.package_id, fact->job.time_ms);
 	case FACT_POINT:
-		return envelope("holdpoint.distribution_point.v1", fact->point.id, fact->point.package_id,
+		return envelope(RECORD_DISTRIBUTION_POINT, fact->point.id, fact->point.package_id,
 		        fact->point.time_ms);
 	case FACT_DUPLICATE:
 		break;
 	}
-	return envelope("holdpoint.duplicate.v1", fact->duplicate.id, fact->duplicate.package_id,
-	        fact->duplicate.time_ms);
+	return envelope(
+	        RECORD_DUPLICATE, fact->duplicate.id, fact->duplicate.package_id, fact->duplicate.time_ms);
 }
 
 static void put_fact(const struct gate_fact *fact, void *context)

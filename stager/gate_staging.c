@@ -1,5 +1,6 @@
 /* A version on a DP: armed by jobs, staged by a transfer, or tried again, given up, expired; and staged once
  * more where its content was lost. */
+#include "engine/back_off.h"
 #include "stager/gate_turn.h"
 
 #include <assert.h>
@@ -73,22 +74,14 @@ void stagings_keep(struct gate_turn *turn, const struct gate_job *job)
 	}
 }
 
-/* Doubling from the first, at most the most, less up to a half by a hash of what is retried: DPs that failed
- * together don't come back together, and a replay gives the same. */
-static int64_t back_off_ms(
+static int64_t retry_delay(
         const struct gate_turn *turn, const struct gate_version *version, const struct gate_staging *staging)
 {
-	int64_t full = GATE_RETRY_MOST_MS;
-	char text[400];
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+	char what[400];
 
-	if (staging->failures < 20 && (int64_t)GATE_RETRY_FIRST_MS << (staging->failures - 1) < full)
-		full = (int64_t)GATE_RETRY_FIRST_MS << (staging->failures - 1);
-	snprintf(text, sizeof(text), "%s/%s/%s/%u", turn->state->package, version->name, staging->name,
+	snprintf(what, sizeof(what), "%s/%s/%s/%u", turn->state->package, version->name, staging->name,
 	        staging->attempt);
-	for (const char *c = text; *c != '\0'; c++)
-		hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-	return full - (int64_t)((hash >> 32) % (uint64_t)(full / 2 + 1));
+	return back_off_ms(staging->failures, GATE_RETRY_FIRST_MS, GATE_RETRY_MOST_MS, view_text(what));
 }
 
 /* The status topic is kept for ever: a DP that is down for a year must not fill it. */
@@ -134,7 +127,7 @@ static void fail(struct gate_turn *turn, struct gate_version *version, struct ga
 		give_up(turn, version, staging);
 		return;
 	}
-	staging->next_retry_ms = turn->now_ms + later(asked, back_off_ms(turn, version, staging));
+	staging->next_retry_ms = turn->now_ms + later(asked, retry_delay(turn, version, staging));
 	staging_set_phase(version, staging, STAGING_RETRYING);
 	touch_staging(turn, version, staging);
 	if (retry_is_shown(staging, other))

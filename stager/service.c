@@ -1,5 +1,4 @@
 /* What all shards of a stager share: made, exchanged while it runs, counted, closed. */
-#include "base/log.h"
 #include "base/memory.h"
 #include "stager/stager.h"
 
@@ -60,25 +59,21 @@ struct catalogue *stager_catalogue(struct stager *stager)
 	return catalogue;
 }
 
-void stager_reload(void *shell)
+enum status stager_reload(void *shell, struct buffer *ret_what, struct error *err)
 {
 	struct stager *stager = shell;
 	struct catalogue *fresh, *old;
-	struct error err;
 
-	if (catalogue_load(stager->catalogue_path, &fresh, &err) != STATUS_OK) {
-		log_line(LOG_ERROR, "distribution points not read again, the old ones stay", "code", err.code,
-		        "reason", err.message, NULL);
-		return;
-	}
-	log_line(LOG_INFO, "distribution points read again", "points", log_number(fresh->point_count),
-	        "digest", fresh->digest, NULL);
+	if (catalogue_load(stager->catalogue_path, &fresh, err) != STATUS_OK)
+		return err->status;
+	catalogue_describe(fresh, ret_what);
 	distribution_reload(stager->distribution, catalogue_ref(fresh));
 	pthread_mutex_lock(&stager->lock);
 	old = stager->catalogue;
 	stager->catalogue = fresh;
 	pthread_mutex_unlock(&stager->lock);
 	catalogue_unref(old);
+	return STATUS_OK;
 }
 
 static void add_counter(struct buffer *out, const char *name, const char *help, unsigned long long value)

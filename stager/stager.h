@@ -53,7 +53,7 @@ extern const struct effector stager_effector;
 extern const struct option_spec stager_options[];
 enum status stager_open(
         struct worker *worker, const struct options *options, void **ret_shell, struct error *err);
-void stager_reload(void *shell);
+enum status stager_reload(void *shell, struct buffer *ret_what, struct error *err);
 void stager_metrics(void *shell, struct buffer *out);
 
 struct catalogue *stager_catalogue(struct stager *stager); /* a reference for the caller */

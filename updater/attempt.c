@@ -1,8 +1,9 @@
-/* A switch task as work for the distribution room, and the room's result as the switch's answer. */
-#include "updater/attempt.h"
-
+/* The effector: what the switch wants becomes attempts at pointers, and these become completions. */
 #include "base/memory.h"
+#include "updater/updater.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,8 @@ static void attempt_done(const struct pointer_result *result, void *context)
 	completion_deliver(attempt->token, attempt, attempt_free);
 }
 
-uint64_t attempt_start(struct distribution *distribution, const struct switch_task *task,
+/* token gets the attempt as its result, exactly once. Returns the number to cancel by. */
+static uint64_t attempt_start(struct distribution *distribution, const struct switch_task *task,
         const struct claim *claim, struct completion *token)
 {
 	struct attempt *attempt = memory_alloc(sizeof(*attempt));
@@ -89,13 +91,53 @@ uint64_t attempt_start(struct distribution *distribution, const struct switch_ta
 	return pointer_submit(distribution, &spec);
 }
 
-void attempt_refuse(struct completion *token)
+/* Answers at once that the attempt was not made: its task is no longer wanted. */
+static void attempt_refuse(struct completion *token)
 {
 	completion_deliver(token, memory_alloc(sizeof(struct attempt)), attempt_free);
 }
 
-const struct switch_answer *attempt_answer(const struct attempt *attempt, int32_t *ret_partition)
+const struct switch_answer *attempt_answer(const void *result, int32_t *ret_partition)
 {
+	const struct attempt *attempt = result;
+
 	*ret_partition = attempt->partition;
 	return attempt->made ? &attempt->answer : NULL;
+}
+
+bool updater_refuses_stale(void *shell, struct view lane)
+{
+	struct updater *updater = shell;
+	char name[DP_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%.*s", (int)lane.len, lane.data);
+	return distribution_refuses_older_fences(updater->distribution, name);
+}
+
+enum effect_start updater_start(void *shell, const void *state, const struct effect_context *context,
+        uint64_t *ret_effect, int64_t *ret_offset)
+{
+	struct updater *updater = shell;
+	struct switch_task task;
+	char *tag = memory_copy(context->tag.data, context->tag.len), *slash = strrchr(tag, '/');
+
+	(void)ret_offset;
+	assert(slash);
+	*slash = '\0';
+	if (switch_find_task(state, tag, (uint32_t)strtoul(slash + 1, NULL, 10), &task)) {
+		*ret_effect = attempt_start(updater->distribution, &task, context->claim, context->token);
+	} else {
+		*ret_effect = 0;
+		attempt_refuse(context->token);
+	}
+	free(tag);
+	return EFFECT_STARTED;
+}
+
+void updater_cancel(void *shell, uint64_t effect)
+{
+	struct updater *updater = shell;
+
+	if (effect)
+		distribution_cancel(updater->distribution, effect);
 }

@@ -2,6 +2,7 @@
 #include "updater/switch_state.h"
 
 #include "base/memory.h"
+#include "engine/back_off.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,28 +76,14 @@ static void wait_until(struct switch_point *point, int64_t next_ms)
 	point->next_ms = next_ms;
 }
 
-static uint64_t mix(uint64_t hash, const char *text)
-{
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211); /* FNV-1a */
-	return hash;
-}
-
-/* Doubled per failure up to most, and spread over its upper half, so that what failed together is not tried
- * together. */
-static int64_t back_off(const struct turn *turn, const struct switch_point *point)
+static int64_t retry_delay(const struct turn *turn, const struct switch_point *point)
 {
 	const struct switch_rules *rules = turn->state->rules;
-	int64_t most = point->looking ? rules->look_most_ms : rules->retry_most_ms;
-	int64_t delay = rules->retry_first_ms;
-	uint64_t hash = mix(
-	        mix(UINT64_C(14695981039346656037) + point->attempt, turn->state->package_id), point->name);
+	char what[400];
 
-	for (uint32_t i = 1; i < point->failures && delay < most; i++)
-		delay *= 2;
-	if (delay > most)
-		delay = most;
-	return delay / 2 + (int64_t)((hash >> 16) % (uint64_t)(delay / 2 + 1));
+	snprintf(what, sizeof(what), "%s/%s/%u", turn->state->package_id, point->name, point->attempt);
+	return back_off_ms(point->failures, rules->retry_first_ms,
+	        point->looking ? rules->look_most_ms : rules->retry_most_ms, view_text(what));
 }
 
 /* The pointer was seen as this task wants it: told where it is new. */
@@ -170,7 +157,7 @@ static void answer_unknown(
 	int64_t delay, asked = answer->retry_after_ms;
 
 	point->failures++;
-	delay = back_off(turn, point);
+	delay = retry_delay(turn, point);
 	if (asked > delay)
 		delay = asked < turn->state->rules->retry_most_ms ? asked : turn->state->rules->retry_most_ms;
 	wait_until(point, turn->now_ms + delay);

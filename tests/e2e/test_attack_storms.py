@@ -170,7 +170,7 @@ def test_bad_catalogues_under_load_are_refused_and_renamed_points_wait(pipeline)
     pipeline.catalogue.write_text(json.dumps(renamed))
     for worker in pipeline.workers:
         worker.signal(signal.SIGHUP)
-    wait_until("the new catalogue is read", lambda: all(re.search("catalogue read|points read", w.log().split("level=error")[-1]) for w in pipeline.workers))
+    wait_until("the new catalogue is read", lambda: all("msg=reloaded" in w.log().split("level=error")[-1] for w in pipeline.workers))
     create, _ = jobs_for(pipeline, "PKG00000", "7.0", ["paris"], tag="7")
     pipeline.publish(create)
     assert pipeline.await_jobs("c-7") == {"c-7": "rejected"}

@@ -488,17 +488,24 @@ Test(stager_reload, keeps_the_old_catalogue_where_the_new_one_is_bad)
 	char path[] = "/tmp/stager-catalogue-XXXXXX";
 	int fd = mkstemp(path);
 	FILE *file;
+	struct buffer what;
+	struct error err;
 
+	buffer_init(&what, 4096);
 	shell_open(&shell);
 	shell.stager->catalogue_path = memory_text(path);
 	cr_assert_eq(write(fd, "{", 1), 1);
 	close(fd);
-	stager_reload(shell.stager);
+	cr_assert_eq(stager_reload(shell.stager, &what, &err), STATUS_REJECT);
+	cr_assert(strstr(err.message, path), "%s", err.message);
+	cr_assert_eq(what.len, 0);
 	cr_assert_str_eq(send(&shell, CREATE), "c1 accepted; ");
 	file = fopen(path, "w");
 	fputs("{\"distribution_points\":[{\"name\":\"rome\",\"url\":\"file:///srv/dp/rome\"}]}", file);
 	fclose(file);
-	stager_reload(shell.stager);
+	cr_assert_eq(stager_reload(shell.stager, &what, &err), STATUS_OK);
+	cr_assert(strstr(buffer_view(&what).data, "1 distribution points"), "%s", buffer_view(&what).data);
+	buffer_release(&what);
 	cr_assert_str_eq(send(&shell, "{\"type\":\"update\",\"job_id\":\"u1\",\"package_id\":\"PKG\","
 	                              "\"version\":\"1.0\",\"distribution_points\":[\"paris\"]}"),
 	        "u1 rejected unknown_distribution_point; ");

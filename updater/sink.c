@@ -1,0 +1,98 @@
+/* What the switch says, into the outbox. */
+#include "engine/envelope.h"
+#include "schemas/record.h"
+#include "updater/switch_codec.h"
+#include "updater/updater.h"
+
+#include <assert.h>
+
+struct scribe {
+	struct switch_out out;
+	struct updater *updater;
+	struct outbox *outbox;
+	struct buffer name, value;
+};
+
+static void count(struct updater *updater, const struct switch_fact *fact)
+{
+	if (fact->kind == FACT_UPDATED)
+		atomic_fetch_add(&updater->updated, 1);
+	else if (fact->kind == FACT_POINT_STATUS && fact->point_status->state == DP_RETRYING)
+		atomic_fetch_add(&updater->retries, 1);
+	else if (fact->kind == FACT_JOB_STATUS)
+		atomic_fetch_add(&updater->jobs_ended, 1);
+	else if (fact->kind == FACT_DEAD_LETTER)
+		atomic_fetch_add(&updater->releases_refused, 1);
+}
+
+static struct envelope envelope(enum record_type type, const char *id, const char *package, int64_t time_ms)
+{
+	return (struct envelope){.id = view_text(id),
+	        .type = view_text(record_event_type(type)),
+	        .source = view_text("/holdpoint/updater"),
+	        .subject = view_text(package),
+	        .time_ms = time_ms};
+}
+
+static struct envelope envelope_of(const struct switch_fact *fact)
+{
+	if (fact->kind == FACT_UPDATED)
+		return envelope(
+		        RECORD_UPDATED, fact->updated->id, fact->updated->package_id, fact->updated->time_ms);
+	if (fact->kind == FACT_JOB_STATUS)
+		return envelope(RECORD_JOB, fact->job_status->id, fact->job_status->package_id,
+		        fact->job_status->time_ms);
+	return envelope(RECORD_DISTRIBUTION_POINT, fact->point_status->id, fact->point_status->package_id,
+	        fact->point_status->time_ms);
+}
+
+static void scribe_record(const struct scribe *scribe, const struct switch_fact *fact)
+{
+	int output = fact->kind == FACT_UPDATED ? UPDATER_UPDATED : UPDATER_STATUS;
+	struct view value = buffer_view(&scribe->value), traceparent = view_text(fact->traceparent);
+
+	if (scribe->updater->cloudevents) {
+		struct envelope event = envelope_of(fact);
+
+		envelope_record(scribe->outbox, output, value, traceparent, &event);
+	} else {
+		outbox_record_traced(scribe->outbox, output, value, traceparent);
+	}
+}
+
+static void scribe_say(struct switch_out *out, const struct switch_fact *fact)
+{
+	struct scribe *scribe = (struct scribe *)out;
+
+	count(scribe->updater, fact);
+	if (fact->kind == FACT_DEAD_LETTER) {
+		outbox_dead_letter(scribe->outbox, fact->code, fact->message);
+		return;
+	}
+	buffer_clear(&scribe->name);
+	buffer_clear(&scribe->value);
+	if (switch_fact_is_row(fact)) {
+		switch_row_write(fact, &scribe->name, &scribe->value);
+		assert(!scribe->name.full && !scribe->value.full);
+		if (fact->kind == FACT_OUTCOME_GONE)
+			outbox_row_gone(scribe->outbox, buffer_view(&scribe->name));
+		else
+			outbox_row(scribe->outbox, buffer_view(&scribe->name), buffer_view(&scribe->value));
+		return;
+	}
+	switch_record_write(fact, &scribe->value);
+	assert(!scribe->value.full);
+	scribe_record(scribe, fact);
+}
+
+void updater_switch(struct updater *updater, struct switch_state *state, const struct switch_event *event,
+        int64_t now_ms, struct outbox *out)
+{
+	struct scribe scribe = {.out = {scribe_say}, .updater = updater, .outbox = out};
+
+	buffer_init(&scribe.name, SWITCH_ROW_MAX);
+	buffer_init(&scribe.value, SWITCH_RECORD_MAX);
+	switch_apply(state, event, now_ms, &scribe.out);
+	buffer_release(&scribe.name);
+	buffer_release(&scribe.value);
+}
