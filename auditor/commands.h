@@ -9,5 +9,6 @@ int run_jobs(int argc, char **argv);
 int run_held(int argc, char **argv);
 int run_failed(int argc, char **argv);
 int run_dlq(int argc, char **argv);
+int run_serve(int argc, char **argv);
 
 #endif

@@ -10,6 +10,7 @@ static const struct command commands[] = {
         {"held", run_held, "what waits for what, and since when"},
         {"failed", run_failed, "what failed, where and why"},
         {"dlq", run_dlq, "the dead letters: list, show, redrive"},
+        {"serve", run_serve, "a live page, JSON and metrics"},
         {0},
 };
 
