@@ -10,5 +10,6 @@ int run_held(int argc, char **argv);
 int run_failed(int argc, char **argv);
 int run_dlq(int argc, char **argv);
 int run_serve(int argc, char **argv);
+int run_export(int argc, char **argv);
 
 #endif

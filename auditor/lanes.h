@@ -12,6 +12,7 @@ struct lanes {
 		        bool *ret_found, struct error *err);
 		void (*wait)(void *self, int64_t timeout_ms);
 		struct client_lane_place (*place)(const void *self, size_t lane);
+		bool (*is_open)(const void *self, size_t lane);
 		bool (*header_at)(const void *self, size_t lane, size_t index, struct view *ret_name,
 		        struct view *ret_value);
 		void (*close)(void *self); /* NULL is fine */

@@ -338,6 +338,12 @@ static struct client_lane_place place_of(const void *self, size_t lane)
 	return ((const struct dump *)self)->lanes[lane].place;
 }
 
+static bool is_open(const void *self, size_t lane)
+{
+	(void)self, (void)lane;
+	return false;
+}
+
 static bool header_at(
         const void *self, size_t lane_number, size_t index, struct view *ret_name, struct view *ret_value)
 {
@@ -350,7 +356,7 @@ static bool header_at(
 	return true;
 }
 
-static const struct lanes_kind dump_kind = {take, wait_for_news, place_of, header_at, close_dump};
+static const struct lanes_kind dump_kind = {take, wait_for_news, place_of, is_open, header_at, close_dump};
 
 enum status lanes_open_dump(const char *file, const char *prefix, const struct replay_spec *spec,
         struct lanes *ret, struct error *err)

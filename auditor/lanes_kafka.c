@@ -38,6 +38,13 @@ static struct client_lane_place place(const void *self, size_t lane)
 	return client_lane_place(kafka->lanes, lane);
 }
 
+static bool is_open(const void *self, size_t lane)
+{
+	const struct kafka_lanes *kafka = self;
+
+	return client_lane_is_open(kafka->lanes, lane);
+}
+
 static bool header_at(
         const void *self, size_t lane, size_t index, struct view *ret_name, struct view *ret_value)
 {
@@ -57,7 +64,7 @@ static void close_lanes(void *self)
 	free(kafka);
 }
 
-static const struct lanes_kind kafka_kind = {take, wait_for_news, place, header_at, close_lanes};
+static const struct lanes_kind kafka_kind = {take, wait_for_news, place, is_open, header_at, close_lanes};
 
 static void choose(struct lanes *lanes, const struct replay_spec *spec, int32_t partitions)
 {

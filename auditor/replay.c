@@ -220,14 +220,38 @@ bool replay_is_past_end(const struct replay *replay)
 	return true;
 }
 
-int64_t replay_next_offset(const struct replay *replay, enum log_topic topic, int32_t partition)
+/* The lane's number; SIZE_MAX: it is not read. */
+static size_t lane_named(const struct replay *replay, enum log_topic topic, int32_t partition)
 {
 	int32_t nth = partition - replay->lanes.first_partition;
 
 	for (size_t t = 0; t < replay->topic_count; t++)
 		if (replay->topics[t] == topic && nth >= 0 && nth < replay->lanes.count)
-			return replay->heads[lane_of(replay, t, nth)].next;
-	return -1;
+			return lane_of(replay, t, nth);
+	return SIZE_MAX;
+}
+
+int64_t replay_next_offset(const struct replay *replay, enum log_topic topic, int32_t partition)
+{
+	size_t lane = lane_named(replay, topic, partition);
+
+	return lane == SIZE_MAX ? -1 : replay->heads[lane].next;
+}
+
+void replay_lane(const struct replay *replay, enum log_topic topic, int32_t partition, int64_t *ret_begin,
+        int64_t *ret_end)
+{
+	size_t lane = lane_named(replay, topic, partition);
+
+	*ret_begin = lane == SIZE_MAX ? 0 : place(replay, lane).begin;
+	*ret_end = lane == SIZE_MAX ? 0 : place(replay, lane).end;
+}
+
+bool replay_lane_is_open(const struct replay *replay, enum log_topic topic, int32_t partition)
+{
+	size_t lane = lane_named(replay, topic, partition);
+
+	return lane != SIZE_MAX && replay->lanes.kind->is_open(replay->lanes.self, lane);
 }
 
 void replay_progress(const struct replay *replay, uint64_t *ret_done, uint64_t *ret_total)

@@ -66,6 +66,11 @@ bool replay_is_past_end(const struct replay *replay);
 
 /* The next offset to be read of a lane. */
 int64_t replay_next_offset(const struct replay *replay, enum log_topic topic, int32_t partition);
+/* Where a lane began and ended when it was opened. Of a dump: 0, and behind its last record. */
+void replay_lane(const struct replay *replay, enum log_topic topic, int32_t partition, int64_t *ret_begin,
+        int64_t *ret_end);
+/* Whether more of the lane than was read is written already, in a transaction that is not decided yet. */
+bool replay_lane_is_open(const struct replay *replay, enum log_topic topic, int32_t partition);
 /* For a meter: how much of what was there at the opening has been read. */
 void replay_progress(const struct replay *replay, uint64_t *ret_done, uint64_t *ret_total);
 

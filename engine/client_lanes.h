@@ -31,10 +31,15 @@ must_check enum status client_lane_take(struct client_lanes *lanes, size_t lane,
 void client_lanes_wait(struct client_lanes *lanes, int64_t timeout_ms);
 
 struct client_lane_place {
-	int64_t start, end; /* as they were when it was added; start: where reading began */
+	int64_t begin, end; /* the log's, as they were when the lane was added */
+	int64_t start;      /* where reading began */
 	int64_t next;       /* the offset behind what was taken */
 };
 struct client_lane_place client_lane_place(const struct client_lanes *lanes, size_t lane);
+
+/* Whether more of the log than next is written already, in a transaction that is not decided yet; as the last
+ * answer of the broker said. */
+bool client_lane_is_open(const struct client_lanes *lanes, size_t lane);
 
 /* Headers of the record last taken from the lane: by name (the last of it), or all in order (until false). */
 struct view client_lane_header(const struct client_lanes *lanes, size_t lane, const char *name);

@@ -141,6 +141,7 @@ enum status client_lanes_add(struct client_lanes *lanes, size_t topic, int32_t p
 
 	if (status != STATUS_OK)
 		return status;
+	lane.place.begin = low;
 	lane.place.start = lane.place.next = offset < low ? low : offset;
 	lanes->lanes = memory_resize(lanes->lanes, (lanes->count + 1) * sizeof(*lanes->lanes));
 	lanes->lanes[lanes->count++] = lane;
@@ -247,6 +248,16 @@ void client_lanes_wait(struct client_lanes *lanes, int64_t timeout_ms)
 struct client_lane_place client_lane_place(const struct client_lanes *lanes, size_t lane)
 {
 	return lanes->lanes[lane].place;
+}
+
+bool client_lane_is_open(const struct client_lanes *lanes, size_t lane_number)
+{
+	const struct lane *lane = &lanes->lanes[lane_number];
+	int64_t low, high;
+
+	return !rd_kafka_get_watermark_offsets(
+	               lanes->reader.handle, lanes->topics[lane->topic], lane->partition, &low, &high) &&
+	       high > lane->place.next;
 }
 
 struct view client_lane_header(const struct client_lanes *lanes, size_t lane, const char *name)
