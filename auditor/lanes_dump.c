@@ -3,6 +3,7 @@
 #include "auditor/lanes.h"
 #include "auditor/scan.h"
 #include "base/memory.h"
+#include "engine/route.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RECORD_MAX = 8 << 20, HEADERS_MAX = 64 };
+enum { RECORD_MAX = 8 << 20, HEADERS_MAX = 64, SAMPLES_MAX = 2048, GUESSES_MAX = 256 };
 
 struct line {
 	size_t at; /* in the file */
@@ -154,34 +155,38 @@ static int topic_number(const char *prefix, const struct replay_spec *spec, stru
 	return -1;
 }
 
-struct reading { /* of the file, once through */
+struct indexing { /* the file, gone through line by line */
 	struct dump *dump;
 	const char *file, *prefix;
 	const struct replay_spec *spec;
 	struct lanes *lanes;
-	bool counts; /* only counts partitions */
-	int32_t partitions;
+	bool counts;        /* only counts partitions … */
+	int32_t partitions; /* … that have records */
+	uint32_t hashes[SAMPLES_MAX];
+	int32_t places[SAMPLES_MAX]; /* where keys of these hashes lie */
+	size_t samples;
+	struct buffer key;
 	size_t number; /* of the line */
 };
 
-static enum status invalid(const struct reading *reading, const char *why, struct error *err)
+static enum status invalid(const struct indexing *indexing, const char *why, struct error *err)
 {
 	return error_set(err, STATUS_REJECT, "dump_invalid",
 	        "line %zu of the dump %s %s: make it by `kcat -C -J -e -o beginning` of each topic",
-	        reading->number, reading->file, why);
+	        indexing->number, indexing->file, why);
 }
 
-static enum status add_line(const struct reading *reading, struct view text, const struct dump_line *line,
+static enum status add_line(const struct indexing *indexing, struct view text, const struct dump_line *line,
         int topic, struct error *err)
 {
-	int32_t nth = line->partition - reading->lanes->first_partition;
+	int32_t nth = line->partition - indexing->lanes->first_partition;
 
-	if (nth < 0 || nth >= reading->lanes->count)
+	if (nth < 0 || nth >= indexing->lanes->count)
 		return STATUS_OK;
 	struct dump_lane *lane =
-	        &reading->dump->lanes[(size_t)topic * (size_t)reading->lanes->count + (size_t)nth];
+	        &indexing->dump->lanes[(size_t)topic * (size_t)indexing->lanes->count + (size_t)nth];
 	if (line->offset <= lane->last_offset)
-		return invalid(reading, "does not come in the order of its partition", err);
+		return invalid(indexing, "does not come in the order of its partition", err);
 	lane->last_offset = line->offset;
 	if (line->offset < lane->start)
 		return STATUS_OK;
@@ -190,84 +195,121 @@ static enum status add_line(const struct reading *reading, struct view text, con
 	if (lane->count == 0)
 		lane->place.start = lane->place.next = line->offset;
 	lane->lines[lane->count++] =
-	        (struct line){(size_t)(text.data - reading->dump->map), (uint32_t)text.len};
+	        (struct line){(size_t)(text.data - indexing->dump->map), (uint32_t)text.len};
 	lane->place.end = line->offset + 1;
 	return STATUS_OK;
 }
 
-static enum status take_line(struct reading *reading, struct view text, struct error *err)
+/* Records of other topics than jobs lie where their keys belong, all but those that are wrong. */
+static void take_sample(struct indexing *indexing, const struct dump_line *line, int topic)
+{
+	bool is_witness = false;
+
+	for (size_t i = 0; i < LOG_TOPICS; i++)
+		if (indexing->spec->topics & LOG_BIT(lanes_topics[i]) && topic-- == 0)
+			is_witness = lanes_topics[i] != LOG_JOBS && lanes_topics[i] != LOG_DLQ;
+	buffer_clear(&indexing->key);
+	if (!is_witness || indexing->samples == SAMPLES_MAX || !line->key.data ||
+	        !scan_text(line->key, &indexing->key))
+		return;
+	indexing->hashes[indexing->samples] =
+	        route_hash(buffer_view(&indexing->key), ROUTE_SEED) & 0x7fffffff;
+	indexing->places[indexing->samples++] = line->partition;
+}
+
+/* A dump does not say how many partitions there are, only which have records: the number by which most keys
+ * lie where they belong, and of such the smallest. */
+static int32_t guess_partitions(const struct indexing *indexing)
+{
+	int32_t least = indexing->partitions ? indexing->partitions : 1, best = least;
+	size_t most = 0;
+
+	for (int32_t guess = least; guess < least + GUESSES_MAX; guess++) {
+		size_t votes = 0;
+
+		for (size_t i = 0; i < indexing->samples; i++)
+			votes += (int32_t)(indexing->hashes[i] % (uint32_t)guess) == indexing->places[i];
+		if (votes > most) {
+			most = votes;
+			best = guess;
+		}
+	}
+	return best;
+}
+
+static enum status take_line(struct indexing *indexing, struct view text, struct error *err)
 {
 	struct dump_line line;
 	const char *problem = text.len > RECORD_MAX ? "is too long" : dump_line_parse(text, &line);
 
 	if (problem)
-		return invalid(reading, problem, err);
-	int topic = topic_number(reading->prefix, reading->spec, line.topic);
+		return invalid(indexing, problem, err);
+	int topic = topic_number(indexing->prefix, indexing->spec, line.topic);
 	if (topic < 0)
 		return STATUS_OK;
-	if (!reading->counts)
-		return add_line(reading, text, &line, topic, err);
-	if (line.partition >= reading->partitions)
-		reading->partitions = line.partition + 1;
+	if (!indexing->counts)
+		return add_line(indexing, text, &line, topic, err);
+	take_sample(indexing, &line, topic);
+	if (line.partition >= indexing->partitions)
+		indexing->partitions = line.partition + 1;
 	return STATUS_OK;
 }
 
-static enum status read_lines(struct reading *reading, struct error *err)
+static enum status read_lines(struct indexing *indexing, struct error *err)
 {
-	struct dump *dump = reading->dump;
+	struct dump *dump = indexing->dump;
 	enum status status = STATUS_OK;
 
-	reading->number = 0;
+	indexing->number = 0;
 	for (size_t at = 0; status == STATUS_OK && at < dump->size;) {
 		struct view line = line_at(dump, at, &at);
 
-		reading->number++;
+		indexing->number++;
 		if (!is_blank(line))
-			status = take_line(reading, line, err);
+			status = take_line(indexing, line, err);
 	}
 	return status;
 }
 
-static void make_lanes(struct reading *reading)
+static void make_lanes(struct indexing *indexing)
 {
-	struct dump *dump = reading->dump;
-	size_t per_topic = (size_t)reading->lanes->count;
+	struct dump *dump = indexing->dump;
+	size_t per_topic = (size_t)indexing->lanes->count;
 
 	for (size_t i = 0; i < LOG_TOPICS; i++)
-		if (reading->spec->topics & LOG_BIT(lanes_topics[i]))
+		if (indexing->spec->topics & LOG_BIT(lanes_topics[i]))
 			dump->lane_count += per_topic;
 	dump->lanes = memory_alloc(dump->lane_count * sizeof(*dump->lanes));
 	for (size_t i = 0, n = 0; i < LOG_TOPICS; i++) {
-		if (!(reading->spec->topics & LOG_BIT(lanes_topics[i])))
+		if (!(indexing->spec->topics & LOG_BIT(lanes_topics[i])))
 			continue;
 		for (size_t p = 0; p < per_topic; p++, n++) {
 			struct dump_lane *lane = &dump->lanes[n];
-			int32_t partition = reading->lanes->first_partition + (int32_t)p;
+			int32_t partition = indexing->lanes->first_partition + (int32_t)p;
 
 			lane->last_offset = -1;
 			buffer_init(&lane->bytes, RECORD_MAX);
-			if (reading->spec->first_offset)
-				lane->start = reading->spec->first_offset(
-				        reading->spec->context, lanes_topics[i], partition);
+			if (indexing->spec->first_offset)
+				lane->start = indexing->spec->first_offset(
+				        indexing->spec->context, lanes_topics[i], partition);
 		}
 	}
 }
 
-/* A dump does not say how many partitions there are, only which have records. The package's may be said
- * wrongly where the last ones are empty, so all are read. */
-static enum status index_file(struct reading *reading, struct error *err)
+/* The number of partitions is a guess, so even where one package is asked for, all are read. */
+static enum status index_file(struct indexing *indexing, struct error *err)
 {
 	enum status status;
 
-	reading->counts = true;
-	status = read_lines(reading, err);
+	indexing->counts = true;
+	status = read_lines(indexing, err);
 	if (status != STATUS_OK)
 		return status;
-	reading->lanes->partitions = reading->lanes->count = reading->partitions ? reading->partitions : 1;
-	reading->lanes->first_partition = 0;
-	make_lanes(reading);
-	reading->counts = false;
-	return read_lines(reading, err);
+	indexing->lanes->partitions = indexing->lanes->count = guess_partitions(indexing);
+	indexing->lanes->first_partition = 0;
+	make_lanes(indexing);
+	indexing->counts = false;
+	return read_lines(indexing, err);
 }
 
 /* ---- reading */
@@ -362,11 +404,19 @@ enum status lanes_open_dump(const char *file, const char *prefix, const struct r
         struct lanes *ret, struct error *err)
 {
 	struct dump *dump = memory_alloc(sizeof(*dump));
-	struct reading reading = {.dump = dump, .file = file, .prefix = prefix, .spec = spec, .lanes = ret};
+	struct indexing *indexing = memory_alloc(sizeof(*indexing));
 	enum status status = map_file(dump, file, err);
 
+	indexing->dump = dump;
+	indexing->file = file;
+	indexing->prefix = prefix;
+	indexing->spec = spec;
+	indexing->lanes = ret;
+	buffer_init(&indexing->key, RECORD_MAX);
 	if (status == STATUS_OK)
-		status = index_file(&reading, err);
+		status = index_file(indexing, err);
+	buffer_release(&indexing->key);
+	free(indexing);
 	if (status != STATUS_OK) {
 		close_dump(dump);
 		return status;
