@@ -4,7 +4,6 @@ A History is lanes (one partition of one topic) of Entries. An Entry's value may
 filled in when the history is rendered, so that taking an entry away or moving it leaves all other citations right. Shares no
 code with the product; what is honest is told by docs/contract.md.
 """
-import copy
 import datetime
 import hashlib
 import json
@@ -12,6 +11,7 @@ import random
 import uuid
 
 from checker import partition_of
+from ids import ids_of, stager_id
 
 TOPICS = ("jobs", "staged", "updated", "status", "dlq")
 SECOND = 1000
@@ -33,6 +33,40 @@ class JobId(At):
 
     def render(self):
         return f"@{self.entry.partition}-{self.entry.offset}"
+
+
+class Id:
+    """The id of a record with these fields, wherever what they cite lies in the end. What is changed in the record later does
+    not change it: it is an id that was right once."""
+
+    def __init__(self, fields, number=0, foreign=None):
+        self.fields, self.number, self.foreign = dict(fields), number, foreign
+
+    def render(self):
+        made = ids_of(plain(self.fields), self.number)
+        if not made:
+            return self.foreign
+        return sorted(made, key=lambda one: one != self.preferred(made))[0]
+
+    def preferred(self, made):
+        """Of an end: an update is ended by the updater, a create by the stager."""
+        if len(made) == 1:
+            return next(iter(made))
+        fields = plain(self.fields)
+        stagers = stager_id("ended", fields["package_id"], fields["version"], job_id=fields["job_id"],
+                            position=(fields["job_position"]["partition"], fields["job_position"]["offset"]))
+        return stagers if fields["job_type"] == "create" else next(one for one in made if one != stagers)
+
+
+def plain(value):
+    """With all that is cited filled in."""
+    if isinstance(value, (At, Place, Id)):
+        return value.render()
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return value
 
 
 class Entry:
@@ -117,24 +151,10 @@ class History:
         return rendered
 
     def render_headers(self, headers):
-        return {name: str(self.plain(value)).replace("{prefix}", self.prefix).encode() for name, value in headers.items()}
-
-    def plain(self, value):
-        if isinstance(value, At):
-            return value.render()
-        if isinstance(value, Place):
-            return value.render()
-        if isinstance(value, dict):
-            return {name: self.plain(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [self.plain(inner) for inner in value]
-        return value
+        return {name: str(plain(value)).replace("{prefix}", self.prefix).encode() for name, value in headers.items()}
 
     def bytes_of(self, value):
-        return value if value is None or isinstance(value, bytes) else json.dumps(self.plain(value)).encode()
-
-    def copy(self):
-        return copy.deepcopy(self)
+        return value if value is None or isinstance(value, bytes) else json.dumps(plain(value)).encode()
 
 
 class Place:
@@ -177,7 +197,7 @@ class Job:
 class Version:
     def __init__(self, digest, files, wanted_by):
         self.digest, self.files, self.wanted_by = digest, files, wanted_by
-        self.staged, self.failed = {}, {}  # point → newest staged entry; point → True
+        self.staged, self.failed, self.restages = {}, {}, {}  # point → newest staged entry, True, how often anew
 
 
 def combine(outcomes):
@@ -193,10 +213,10 @@ class Package:
 
     # -- saying
 
-    def say(self, topic, type, **fields):
-        entry = Entry(topic, self.name, {"schema": 1, "type": type, "id": self.world.new_id(), "time": time_text(self.world.now()),
-                                         "package_id": self.name, **fields})
-        return self.world.history.add(entry)
+    def say(self, topic, type, number=0, **fields):
+        value = {"schema": 1, "type": type, "time": time_text(self.world.now()), "package_id": self.name, **fields}
+        value["id"] = Id(value, number, self.world.new_id())
+        return self.world.history.add(Entry(topic, self.name, value))
 
     def say_job(self, job, state, **fields):
         return self.say("status", "job", job_id=job.id, version=job.version, job_type=job.value["type"],
@@ -287,7 +307,7 @@ class Package:
             self.say_point(version_name, point, "retrying", error={"code": "dp_timeout", "message": "…", "retryable": True},
                            next_retry=time_text(self.world.now() + SECOND))
         version.staged[point] = self.say(
-            "staged", "staged", version=version_name, distribution_point=point, job_id=job.id, job_position=At(job.entry),
+            "staged", "staged", version.restages.get(point, 0), version=version_name, distribution_point=point, job_id=job.id, job_position=At(job.entry),
             dp_id=self.world.dp_ids[point], digest=version.digest, files=len(version.files),
             bytes=sum(f["size"] for f in version.files), read_back="full")
         self.say_point(version_name, point, "staged")
@@ -386,22 +406,23 @@ class Package:
         self.resolve(job, point, "completed")
 
     def say_updated(self, job, point):
-        staged, release = self.versions[job.version].staged[point], job.released[point]
+        staged, release, was = self.versions[job.version].staged[point], job.released[point], self.current.get(point)
         self.say("updated", "updated", version=job.version, distribution_point=point, dp_id=staged.value["dp_id"],
                  digest=staged.value["digest"], job_id=job.id, staged_id=staged.value["id"], staged_position=At(staged),
                  release_id=release.value["id"], release_position=At(release),
-                 **({"previous_version": self.current[point]} if point in self.current else {}))
+                 **({"previous_version": was[0]} if was and was[1] == staged.value["dp_id"] else {}))
         self.say_point(job.version, point, "updated")
-        self.current[point] = job.version
+        self.current[point] = (job.version, staged.value["dp_id"])
 
     # -- a replaced distribution point
 
     def serve_anew(self, point):
         for name, version in self.versions.items():
             if point in version.staged:
+                version.restages[point] = version.restages.get(point, 0) + 1
                 self.stage(name, point)
                 job = self.newest.get(point)
-                if job and job.version == name and self.current.pop(point, None):
+                if job and job.version == name and point in self.current:
                     self.say_updated(job, point)
 
     # -- chance

@@ -6,9 +6,11 @@ what records cite. It judges a log that nothing is written to any more.
 """
 import hashlib
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 
 from checker import partition_of
+from ids import ids_of
 
 REQUIRED = {
     "staged": ("id", "package_id", "version", "distribution_point", "dp_id", "digest", "job_id", "job_position"),
@@ -64,6 +66,30 @@ def read(record):
     return Event(record, fields)
 
 
+def origin_of(record):
+    """Where a job record was sent on from; None: it was not (nothing is sent on to where it lies already)."""
+    partition, offset = (record.headers.get(f"holdpoint-origin-{what}") or b"" for what in ("partition", "offset"))
+    if not (re.fullmatch(rb"[0-9]{1,18}", partition) and re.fullmatch(rb"[0-9]{1,18}", offset)):
+        return None
+    return (int(partition), int(offset)) if int(partition) != record.partition else None
+
+
+def letter_of(record):
+    """Of which record it is the dead letter: topic, (partition, offset)."""
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers.items()}
+    at = (int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"]))
+    return headers["__connect.errors.topic"], at
+
+
+def is_same_record(letter, source):
+    """Byte for byte, or, of what is too large, by its hash."""
+    if not source:
+        return False
+    if "holdpoint-omitted-bytes" in letter.headers:
+        return letter.value == b"sha256:" + hashlib.sha256(source.value).hexdigest().encode()
+    return (source.key, source.value) == (letter.key, letter.value)
+
+
 def manifest_digest(content):
     """Of content that a job brings along; None: it lies elsewhere."""
     if "files" not in content:
@@ -77,6 +103,7 @@ def manifest_digest(content):
 class Judge:
     def __init__(self, records, partitions):
         self.partitions, self.found = partitions, []
+        self.restages = Counter()
         self.jobs = {(r.partition, r.offset): r for r in records["jobs"]}
         self.dead = records["dlq"]
         self.events = {topic: [] for topic in TYPES}
@@ -121,6 +148,12 @@ class Judge:
         if event.id in ids:
             self.wrong(record, "its id was used before")
         ids.add(event.id)
+        count = self.restages[event.package_id, event.version, event.distribution_point] if event.type == "staged" else 0
+        made = [ids_of(event.fields, number) for number in range(count + 1)]
+        if made[0] and not any(event.id in one for one in made):
+            self.wrong(record, "its id is not the one that it would have")
+        if event.type == "staged":
+            self.restages[event.package_id, event.version, event.distribution_point] += 1
 
     # -- every job record is answered
 
@@ -150,24 +183,20 @@ class Judge:
                 self.wrong(events[0], "an answer to a job that is not there")
 
     def departures(self):
-        """Which job records were sent on, and which are dead letters (place → dead letter)."""
-        sent_on, dead = {}, {}
+        """Which job records were sent on, and which are dead letters."""
+        sent_on, dead = set(), set()
         for record in self.jobs.values():
-            if "holdpoint-origin-partition" in record.headers:
-                sent_on[self.origin(record)] = record
+            origin = origin_of(record)
+            source = self.jobs.get(origin)
+            if source and (source.key, source.value) == (record.key, record.value):
+                sent_on.add(origin)
         for record in self.dead:
-            headers = {name: value.decode(errors="replace") for name, value in record.headers.items()}
-            at = (int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"]))
-            if headers["__connect.errors.topic"].endswith("jobs"):
-                dead[at] = record
-                source = self.jobs.get(at)
-                if not source or (source.key, source.value) != (record.key, record.value):
+            topic, at = letter_of(record)
+            if topic.endswith("jobs"):
+                dead.add(at)
+                if not is_same_record(record, self.jobs.get(at)):
                     self.wrong(record, "a dead letter that is not byte for byte what it came from")
         return sent_on, dead
-
-    @staticmethod
-    def origin(record):
-        return int(record.headers["holdpoint-origin-partition"]), int(record.headers["holdpoint-origin-offset"])
 
     # -- what was accepted is what was asked for
 
@@ -185,7 +214,7 @@ class Judge:
             if not job:
                 self.wrong(event, "accepted though it cannot be read")
                 continue
-            first = self.origin(record) if "holdpoint-origin-partition" in record.headers else at
+            first = origin_of(record) or at
             wanted = {"job_id": job.get("job_id", f"@{first[0]}-{first[1]}"), "package_id": job.get("package_id"),
                       "version": job.get("version"), "job_type": job.get("type")}
             for field, value in wanted.items():

@@ -1,18 +1,20 @@
 """Ways to make one thing in an honest history wrong.
 
-Each takes a history (its own copy, numbered) and chance, changes it, and returns the entries of which at least one must be
+Each takes a history (numbered) and chance, changes it, and returns the entries of which at least one must be
 named; None: this history has nothing to change in that way.
 """
 
+import random
+
 from checker import partition_of
-from history import At, Entry
+from history import At, Entry, Id, honest
 
 FALSE_DIGEST = "sha256:" + "0" * 64
 
 
-def pick(random, entries):
+def pick(chance, entries):
     entries = list(entries)
-    return random.choice(entries) if entries else None
+    return chance.choice(entries) if entries else None
 
 
 def cited_by(history, staged):
@@ -21,17 +23,18 @@ def cited_by(history, staged):
     return [e for topic in ("staged", "updated") for e in history.entries(topic) if e.value.get("staged_id") == identity]
 
 
-def evidence(history, random):
+def evidence(history, chance):
     """A release and the staged event that it cites."""
-    release = pick(random, history.entries("staged", "release"))
+    release = pick(chance, history.entries("staged", "release"))
     if not release:
         return None, None
     return release, next(e for e in history.entries("staged", "staged") if e.value["id"] == release.value["staged_id"])
 
 
-def another(random, entry, **changes):
-    """A second record, made from one that is there."""
-    made = Entry(entry.topic, entry.key.decode(), {**entry.value, "id": f"{random.getrandbits(128):032x}", **changes})
+def another(chance, entry, **changes):
+    """A second record, made from one that is there; whoever forges one may know how ids are made."""
+    made = Entry(entry.topic, entry.key.decode(), {**entry.value, **changes})
+    made.value["id"] = chance.choice([Id(made.value), f"{chance.getrandbits(128):032x}"])
     made.time = entry.time
     return made
 
@@ -51,22 +54,22 @@ def move(history, entry, before):
 
 # ---- evidence
 
-def staged_removed(history, random):
-    _, staged = evidence(history, random)
+def staged_removed(history, chance):
+    _, staged = evidence(history, chance)
     if staged:
         history.remove(staged)
         return cited_by(history, staged)
 
 
-def release_before_its_staged(history, random):
-    release, staged = evidence(history, random)
+def release_before_its_staged(history, chance):
+    release, staged = evidence(history, chance)
     if release:
         move(history, release, staged)
         return [release]
 
 
-def staged_behind_its_release(history, random):
-    release, staged = evidence(history, random)
+def staged_behind_its_release(history, chance):
+    release, staged = evidence(history, chance)
     if release:
         lane = history.lane("staged", release.partition)
         lane.remove(staged)
@@ -74,58 +77,58 @@ def staged_behind_its_release(history, random):
         return [release]
 
 
-def digest_of_staged_changed(history, random):
-    staged = pick(random, history.entries("staged", "staged"))
+def digest_of_staged_changed(history, chance):
+    staged = pick(chance, history.entries("staged", "staged"))
     if staged:
         staged.value["digest"] = FALSE_DIGEST
         return [staged, *cited_by(history, staged)]
 
 
-def dp_id_of_staged_changed(history, random):
-    release, staged = evidence(history, random)
+def dp_id_of_staged_changed(history, chance):
+    release, staged = evidence(history, chance)
     if release:
         staged.value["dp_id"] = "11111111-2222-4333-8444-555555555555"
         return cited_by(history, staged)
 
 
-def digest_of_updated_changed(history, random):
-    updated = pick(random, history.entries("updated"))
+def digest_of_updated_changed(history, chance):
+    updated = pick(chance, history.entries("updated"))
     if updated:
         updated.value["digest"] = FALSE_DIGEST
         return [updated]
 
 
-def dp_id_of_updated_changed(history, random):
-    updated = pick(random, history.entries("updated"))
+def dp_id_of_updated_changed(history, chance):
+    updated = pick(chance, history.entries("updated"))
     if updated:
         updated.value["dp_id"] = "11111111-2222-4333-8444-555555555555"
         return [updated]
 
 
-def position_cited_false(history, random):
-    updated, field = pick(random, history.entries("updated")), random.choice(["staged_position", "release_position"])
+def position_cited_false(history, chance):
+    updated, field = pick(chance, history.entries("updated")), chance.choice(["staged_position", "release_position"])
     if updated:
         right = updated.value[field].entry
-        other = pick(random, (e for e in history.lane("staged", right.partition) if e is not right))
+        other = pick(chance, (e for e in history.lane("staged", right.partition) if e is not right))
         if other:
             updated.value[field] = At(other)
             return [updated]
 
 
-def id_cited_false(history, random):
-    entry = pick(random, [*history.entries("updated"), *history.entries("staged", "release")])
+def id_cited_false(history, chance):
+    entry = pick(chance, [*history.entries("updated"), *history.entries("staged", "release")])
     if entry:
-        entry.value[random.choice(["staged_id", "release_id"]) if entry.topic == "updated" else "staged_id"] = "f" * 32
+        entry.value[chance.choice(["staged_id", "release_id"]) if entry.topic == "updated" else "staged_id"] = "f" * 32
         return [entry]
 
 
-def release_repeated(history, random):
-    release = pick(random, history.entries("staged", "release"))
+def release_repeated(history, chance):
+    release = pick(chance, history.entries("staged", "release"))
     if release:
-        return [append(history, another(random, release), release.partition)]
+        return [append(history, another(chance, release), release.partition)]
 
 
-def gate_all_opened_early(history, random):
+def gate_all_opened_early(history, chance):
     """One release of a job that waits for all its distribution points, before another of them is staged."""
     first_staged, releases = {}, {}
     for staged in history.entries("staged", "staged"):
@@ -135,7 +138,7 @@ def gate_all_opened_early(history, random):
         staged = first_staged[release.key, value["version"], value["distribution_point"]]
         if job.value.get("gate") == "all" and staged.value["id"] == value["staged_id"]:
             releases.setdefault(job, []).append((staged.offset, staged, release))
-    several = pick(random, (sorted(found, key=lambda f: f[0]) for found in releases.values() if len(found) > 1))
+    several = pick(chance, (sorted(found, key=lambda f: f[0]) for found in releases.values() if len(found) > 1))
     if several:
         move(history, several[0][2], several[-1][1])
         return [several[0][2]]
@@ -143,55 +146,55 @@ def gate_all_opened_early(history, random):
 
 # ---- forgeries
 
-def updated_forged(history, random):
-    updated = pick(random, history.entries("updated"))
+def updated_forged(history, chance):
+    updated = pick(chance, history.entries("updated"))
     if updated:
-        forged = another(random, updated, staged_id="e" * 32, release_id="f" * 32, version="66.6")
+        forged = another(chance, updated, staged_id="e" * 32, release_id="f" * 32, version="66.6")
         return [append(history, forged, updated.partition)]
 
 
-def release_forged(history, random):
-    release = pick(random, history.entries("staged", "release"))
+def release_forged(history, chance):
+    release = pick(chance, history.entries("staged", "release"))
     if release:
-        return [append(history, another(random, release, staged_id="e" * 32, version="66.6", job_id="nobody"), release.partition)]
+        return [append(history, another(chance, release, staged_id="e" * 32, version="66.6", job_id="nobody"), release.partition)]
 
 
-def staged_forged(history, random, **changes):
-    staged = pick(random, history.entries("staged", "staged"))
+def staged_forged(history, chance, **changes):
+    staged = pick(chance, history.entries("staged", "staged"))
     if staged:
         changes = {"dp_id": "11111111-2222-4333-8444-555555555555", **changes}
-        return [append(history, another(random, staged, **changes), staged.partition)]
+        return [append(history, another(chance, staged, **changes), staged.partition)]
 
 
-def staged_forged_for_no_job(history, random):
-    return staged_forged(history, random, job_id="nobody", job_position={"partition": 0, "offset": 1_000_000})
+def staged_forged_for_no_job(history, chance):
+    return staged_forged(history, chance, job_id="nobody", job_position={"partition": 0, "offset": 1_000_000})
 
 
-def staged_forged_elsewhere(history, random):
-    return staged_forged(history, random, distribution_point="moscow")
+def staged_forged_elsewhere(history, chance):
+    return staged_forged(history, chance, distribution_point="moscow")
 
 
-def staged_forged_for_another_job(history, random):
-    staged = pick(random, history.entries("staged", "staged"))
+def staged_forged_for_another_job(history, chance):
+    staged = pick(chance, history.entries("staged", "staged"))
     others = [e for e in history.entries("status", "job", "accepted")
               if staged and e.value["version"] != staged.value["version"] and e.partition == staged.partition]
     if others:
-        forged = another(random, staged, dp_id="11111111-2222-4333-8444-555555555555",
-                         job_position=random.choice(others).value["job_position"])
+        forged = another(chance, staged, dp_id="11111111-2222-4333-8444-555555555555",
+                         job_position=chance.choice(others).value["job_position"])
         return [append(history, forged, staged.partition)]
 
 
 # ---- jobs and their ends
 
-def end_doubled(history, random):
-    end = pick(random, (e for e in history.entries("status", "job") if e.value["final"] and e.value["state"] != "rejected"))
+def end_doubled(history, chance):
+    end = pick(chance, (e for e in history.entries("status", "job") if e.value["final"] and e.value["state"] != "rejected"))
     if end:
-        return [append(history, another(random, end), end.partition)]
+        return [append(history, another(chance, end), end.partition)]
 
 
-def end_missing(history, random):
+def end_missing(history, chance):
     ends = [e for e in history.entries("status", "job", "completed") if set(e.value["outcomes"].values()) == {"completed"}]
-    end = pick(random, ends)
+    end = pick(chance, ends)
     if end:
         history.remove(end)
         job = end.value["job_position"].entry
@@ -199,17 +202,17 @@ def end_missing(history, random):
         return [job, *accepted]
 
 
-def end_without_acceptance(history, random):
-    end = pick(random, (e for e in history.entries("status", "job", "completed")))
-    poison = pick(random, (e for e in history.entries("jobs") if isinstance(e.value, bytes)))
+def end_without_acceptance(history, chance):
+    end = pick(chance, (e for e in history.entries("status", "job", "completed")))
+    poison = pick(chance, (e for e in history.entries("jobs") if isinstance(e.value, bytes)))
     if end and poison:
         forged = Entry("status", poison.key.decode(), {**end.value, "id": "d" * 32, "package_id": poison.key.decode(),
                                                        "job_position": At(poison)})
         return [append(history, forged, poison.partition)]
 
 
-def acceptance_missing(history, random):
-    accepted = pick(random, history.entries("status", "job", "accepted"))
+def acceptance_missing(history, chance):
+    accepted = pick(chance, history.entries("status", "job", "accepted"))
     if accepted:
         history.remove(accepted)
         job = accepted.value["job_position"].entry
@@ -217,20 +220,20 @@ def acceptance_missing(history, random):
                        if isinstance(e.value.get("job_position"), At) and e.value["job_position"].entry is job)]
 
 
-def outcome_contradicted(history, random):
+def outcome_contradicted(history, chance):
     """One distribution point is said to have failed in a job that is said to be completed, or the other way."""
-    end = pick(random, (e for e in history.entries("status", "job") if e.value.get("outcomes")
+    end = pick(chance, (e for e in history.entries("status", "job") if e.value.get("outcomes")
                         and (e.value["state"] != "failed" or e.value["job_type"] == "create")))
     if end:
         failed = end.value["state"] == "failed"
-        point = random.choice([p for p, outcome in sorted(end.value["outcomes"].items()) if not failed or outcome == "failed"])
+        point = chance.choice([p for p, outcome in sorted(end.value["outcomes"].items()) if not failed or outcome == "failed"])
         end.value["outcomes"] = {**end.value["outcomes"], point: "completed" if failed else "failed"}
         return [end]
 
 
-def completed_for_nothing(history, random):
+def completed_for_nothing(history, chance):
     """The updated record is gone, and the job completed all the same."""
-    updated = pick(random, (u for u in history.entries("updated") if any(
+    updated = pick(chance, (u for u in history.entries("updated") if any(
         e.value["outcomes"].get(u.value["distribution_point"]) == "completed" and e.value["job_id"] == u.value["job_id"]
         and e.key == u.key for e in history.entries("status", "job") if e.value.get("outcomes"))))
     if not updated:
@@ -242,7 +245,7 @@ def completed_for_nothing(history, random):
     return [e for e in history.entries("status", "job") if e.value["job_position"].entry is job and e.value["final"]]
 
 
-def answer_lost(history, random):
+def answer_lost(history, chance):
     answers = [e for e in history.entries("status", "job", "rejected")] + list(history.entries("status", "duplicate"))
     lanes = {p: max(e.value["job_position"].entry.offset for e in history.entries("status", "job", "rejected")
                     if e.value["job_position"].entry.partition == p) for p in range(history.partitions)
@@ -250,21 +253,21 @@ def answer_lost(history, random):
 
     def job_of(answer):
         return answer.value["duplicate" if answer.kind()[0] == "duplicate" else "job_position"].entry
-    answer = pick(random, (a for a in answers if job_of(a).offset < lanes.get(job_of(a).partition, -1)))
+    answer = pick(chance, (a for a in answers if job_of(a).offset < lanes.get(job_of(a).partition, -1)))
     if answer:
         history.remove(answer)
         return [job_of(answer)]
 
 
-def answer_doubled(history, random):
-    answer = pick(random, history.entries("status", "job", "rejected"))
+def answer_doubled(history, chance):
+    answer = pick(chance, history.entries("status", "job", "rejected"))
     if answer:
-        return [append(history, another(random, answer), answer.partition)]
+        return [append(history, another(chance, answer), answer.partition)]
 
 
-def job_altered(history, random):
+def job_altered(history, chance):
     """The job record says another version than was accepted."""
-    job = pick(random, (e.value["job_position"].entry for e in history.entries("status", "job", "accepted")))
+    job = pick(chance, (e.value["job_position"].entry for e in history.entries("status", "job", "accepted")))
     if job:
         job.value = {**job.value, "version": "66.6"}
         return [e for e in history.entries("status", "job", "accepted") if e.value["job_position"].entry is job]
@@ -272,49 +275,49 @@ def job_altered(history, random):
 
 # ---- single records
 
-def uncited(history, random):
+def uncited(history, chance):
     """A record that nothing else rests on."""
-    return pick(random, [*history.entries("updated"), *history.entries("status", "distribution_point")])
+    return pick(chance, [*history.entries("updated"), *history.entries("status", "distribution_point")])
 
 
-def on_a_wrong_partition(history, random):
-    entry = uncited(history, random)
+def on_a_wrong_partition(history, chance):
+    entry = uncited(history, chance)
     if entry and history.partitions > 1:
         history.remove(entry)
         return [append(history, entry, (entry.partition + 1) % history.partitions)]
 
 
-def under_a_wrong_key(history, random):
-    entry = uncited(history, random)
+def under_a_wrong_key(history, chance):
+    entry = uncited(history, chance)
     if entry:
         keys = (f"OTHER{number}".encode() for number in range(1000))
         entry.key = next(key for key in keys if partition_of(key, history.partitions) == entry.partition)
         return [entry]
 
 
-def unreadable(history, random):
-    entry = uncited(history, random)
+def unreadable(history, chance):
+    entry = uncited(history, chance)
     if entry:
-        entry.value = random.choice([b"{broken", b"[]", b"", b'{"type":"updated"}', None])
+        entry.value = chance.choice([b"{broken", b"[]", b"", b'{"type":"updated"}', None])
         return [entry]
 
 
-def id_doubled(history, random):
+def id_doubled(history, chance):
     entries = list(history.entries("status", "distribution_point"))
     if len(entries) < 2:
         return None
-    first, second = random.sample(entries, 2)
+    first, second = chance.sample(entries, 2)
     second.value["id"] = first.value["id"]
     return [first, second]
 
 
-def pointer_went_back(history, random):
+def pointer_went_back(history, chance):
     by_point = {}
     for entry in history.entries("updated"):
         by_point.setdefault((entry.key, entry.value["distribution_point"]), []).append(entry)
     pairs = [(a, b) for entries in by_point.values() for a, b in zip(entries, entries[1:])
              if a.value["release_id"] != b.value["release_id"] and a.value["dp_id"] == b.value["dp_id"]]
-    pair = pick(random, pairs)
+    pair = pick(chance, pairs)
     if pair:
         lane = history.lane("updated", pair[0].partition)
         lane.remove(pair[0])
@@ -322,8 +325,8 @@ def pointer_went_back(history, random):
         return [pair[0]]
 
 
-def dead_letter_altered(history, random):
-    letter = pick(random, history.entries("dlq"))
+def dead_letter_altered(history, chance):
+    letter = pick(chance, history.entries("dlq"))
     if letter:
         letter.value += b" "
         return [letter]
@@ -337,9 +340,9 @@ ALL = [staged_removed, release_before_its_staged, staged_behind_its_release, dig
        id_doubled, pointer_went_back, dead_letter_altered]
 
 
-def mutate(mutation, history, random):
-    """A copy with one thing wrong, and who must be named for it; None where there is nothing to change."""
-    mutated = history.copy()
-    mutated.number()
-    suspects = mutation(mutated, random)
-    return (mutated, suspects) if suspects else None
+def mutate(mutation, seed, **size):
+    """An honest history with one thing wrong, and who must be named for it; None where there is nothing to change."""
+    made = honest(seed, **size)
+    made.number()
+    suspects = mutation(made, random.Random(seed))
+    return (made, suspects) if suspects else None

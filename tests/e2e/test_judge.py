@@ -29,7 +29,7 @@ def test_honest_histories_are_clean(partitions):
 def test_what_is_wrong_is_named(mutation):
     tried = 0
     for seed in range(20):
-        mutated = mutations.mutate(mutation, history.honest(seed, partitions=3), random.Random(seed))
+        mutated = mutations.mutate(mutation, seed, partitions=3)
         if not mutated:
             continue
         tried += 1
