@@ -16,7 +16,7 @@ from world import World, settle  # noqa: E402
 from faults import FAULTS, heal, may_join  # noqa: E402
 from watcher import Watcher  # noqa: E402
 from workload import Workload  # noqa: E402
-import judge  # noqa: E402
+import verdict  # noqa: E402
 
 
 class Journal:
@@ -69,11 +69,11 @@ def chaos(arguments, folder, journal):
         heal(world)
         workload.finish()
         healed = time.monotonic()
-        violations += judge.await_end(world, workload)
+        violations += verdict.await_end(world, workload)
         converged = time.monotonic() - healed
         watcher.over.set()
         watcher.join()
-        violations += judge.check(world, workload, watcher)
+        violations += verdict.check(world, workload, watcher)
         surprises = [words for worker in world.workers for words in worker.surprises]
         report(journal, arguments, world, workload, watcher, counts, converged, violations, surprises)
     return violations
@@ -85,10 +85,10 @@ def report(journal, arguments, world, workload, watcher, counts, converged, viol
         journal.say(f"  {count:4} {name}")
     sent = Counter(kind for kind, *_ in workload.sent)
     journal.say(f"sent {len(workload.sent)} records ({dict(sent)}), {workload.lost} not acknowledged")
-    journal.say(f"ends: {judge.ends(world)}")
+    journal.say(f"ends: {verdict.ends(world)}")
     journal.say(f"all ended {converged:.1f} s after all was well; {watcher.reads} reads of packages, none mixed" if not watcher.mixed
                 else f"{len(watcher.mixed)} mixed reads")
-    journal.say(f"takeover after a kill: {judge.summary(judge.takeovers(world))}")
+    journal.say(f"takeover after a kill: {verdict.summary(verdict.takeovers(world))}")
     for words in surprises:
         journal.say(f"unexpected: {words}")
     for words in violations:

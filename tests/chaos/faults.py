@@ -64,10 +64,10 @@ def reset_offsets(world, pick):
 
     def end():
         tool = harness.BIN / "e2e_delete_group"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while subprocess.run([str(tool), world.bootstrap, world.prefix + role], capture_output=True, check=False).returncode != 0:
             if time.monotonic() > deadline:
-                raise AssertionError(f"the group {world.prefix}{role} could not be deleted within 20 s")
+                raise AssertionError(f"the group {world.prefix}{role} could not be deleted within 60 s")
             time.sleep(0.5)
         for worker in workers:
             worker.start()
@@ -233,7 +233,7 @@ FAULTS = {
 }
 # those that touch all brokers, or all workers of a role, are not mixed with others of their kind
 WHOLE = {"majority of brokers killed", "majority of brokers paused", "broker's disk full", "broker killed", "controller killed",
-         "broker paused", "controller paused", "link broker-broker cut", "link broker-broker lossy"}
+         "broker paused", "controller paused", "link broker-broker cut", "link broker-broker lossy", "group offsets deleted"}
 WORKER = {"worker killed", "worker stalled", "worker restarted", "rebalance storm", "group offsets deleted"}
 
 
