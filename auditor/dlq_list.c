@@ -2,6 +2,7 @@
 #include "auditor/dlq.h"
 #include "auditor/letters.h"
 #include "auditor/moment.h"
+#include "auditor/paragraph.h"
 #include "auditor/question.h"
 #include "base/clock.h"
 #include "base/memory.h"
@@ -122,20 +123,17 @@ static enum status read_letters(const struct options *options, struct list *list
 
 static void print_people(const struct list *list)
 {
-	static const char *const headings[] = {
-	        "LETTER", "TIME", "FROM", "KEY", "SIZE", "REDRIVEN", "REASON", "WHY"};
-	struct grid *grid = grid_new(8, headings);
+	static const char *const headings[] = {"LETTER", "TIME", "FROM", "KEY", "REDRIVEN", "REASON", "WHY"};
+	struct grid *grid = grid_new(7, headings);
+	int64_t now_ms = clock_wall_ms();
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct letter *letter = &list->letters[i];
-		char size[BYTES_SIZE];
 
-		bytes_format(letter->size, size);
 		grid_cell(grid, place_text(LOG_DLQ, letter->position), COLOUR_BOLD);
-		grid_cell(grid, moment_text(letter->time_ms), NULL);
+		grid_cell(grid, moment_column(letter->time_ms, now_ms, paragraph_is_narrow(stdout)), NULL);
 		grid_cell(grid, letter->origin, NULL);
 		grid_cell(grid, letter->key ? letter->key : "(none)", letter->key ? NULL : COLOUR_DIM);
-		grid_cell(grid, size, NULL);
 		grid_cell(grid, redriven_as(list->redriven, letter->position), COLOUR_GREEN);
 		grid_cell(grid, letter->reason, COLOUR_RED);
 		grid_cell(grid, letter->detail, NULL);

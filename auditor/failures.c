@@ -23,6 +23,7 @@ static const char question[] =
         "AND (?1 IS NULL OR package = ?1) "
         "GROUP BY distribution_point, error ORDER BY count(*) DESC, distribution_point, error";
 
+enum { INDENT = 4 };
 enum { POINT, CODE, FAILED, RETRYING, LAST, MESSAGE, NEXT_RETRY, PACKAGES, SOME_PACKAGES };
 
 struct query *failures_ask(struct database *database, const char *package)
@@ -65,10 +66,10 @@ static void print_one(struct query *query, struct fact_reader *reader, FILE *out
 	buffer_add_format(&words, ", last %s", moment_text(query_int(query, LAST)));
 	add_packages(query, reader, &words);
 	fprintf(out, "%s%s%s  ", coloured ? colour : "", point, coloured ? COLOUR_OFF : "");
-	paragraph_print(out, words.data, 10, paragraph_width(out));
+	paragraph_print(out, words.data, INDENT, paragraph_width(out));
 	if (message) {
-		fprintf(out, "\n%*s", 10, "");
-		paragraph_print(out, message, 10, paragraph_width(out));
+		fprintf(out, "\n%*s", INDENT, "");
+		paragraph_print(out, message, INDENT, paragraph_width(out));
 	}
 	fputc('\n', out);
 	buffer_release(&words);

@@ -51,7 +51,7 @@ static const char columns[] =
         "json(distribution_points) AS \"distribution_points json\", json(outcomes) AS \"outcomes json\", "
         "CASE WHEN state <> 'held' THEN NULL WHEN waiting_targets = 0 OR NOT EXISTS (SELECT 1 FROM copy "
         "WHERE copy.package = job.package AND copy.version = job.version) "
-        "THEN 'a create of ' || version || ', which nobody has sent yet' "
+        "THEN 'its create, which was not sent yet' "
         "ELSE (SELECT group_concat(value, ', ') FROM json_each(waiting_missing)) END AS \"waits_for -\" "
         "FROM job WHERE ";
 

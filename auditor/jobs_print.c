@@ -10,21 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDE = 110, STATE_WIDTH = 8 };
-
-/* On a narrow terminal how long ago it was, elsewhere when. */
-static const char *when(int64_t ms, int64_t now_ms, char text[SPAN_SIZE + 8])
-{
-	int width = paragraph_width(stdout);
-
-	if (!ms)
-		text[0] = '\0';
-	else if (width && width < WIDE)
-		snprintf(text, SPAN_SIZE + 8, "%s ago", span_text(now_ms - ms));
-	else
-		snprintf(text, SPAN_SIZE + 8, "%s", moment_text(ms));
-	return text;
-}
+enum { STATE_WIDTH = 8, INDENT = 4 };
 
 /* "update HELLO 1.0" */
 static char *what_of(struct query *query)
@@ -94,23 +80,26 @@ static int64_t first_of(struct query *query, int a, int b)
 	return query_int(query, a) ? query_int(query, a) : query_int(query, b);
 }
 
+/* On a narrow terminal how long it took gives way to why. */
 enum status jobs_print(struct query *query, int64_t now_ms, FILE *out, size_t *ret_count, struct error *err)
 {
-	static const char *const headings[] = {"JOB", "WHAT", "STATE", "SUBMITTED", "TOOK", "WHY"};
-	struct grid *grid = grid_new(6, headings);
-	bool row = false;
+	static const char *const few[] = {"JOB", "WHAT", "STATE", "SUBMITTED", "WHY"};
+	static const char *const all[] = {"JOB", "WHAT", "STATE", "SUBMITTED", "TOOK", "WHY"};
+	bool row = false, narrow = paragraph_is_narrow(out);
+	struct grid *grid = narrow ? grid_new(5, few) : grid_new(6, all);
 	enum status status;
 
 	while ((status = query_next(query, &row, err)) == STATUS_OK && row) {
 		int64_t began = first_of(query, JOB_SUBMITTED, JOB_ACCEPTED),
 		        ended = query_int(query, JOB_ENDED);
-		char text[SPAN_SIZE + 8], *words = why(query);
+		char *words = why(query);
 
 		add_id(grid, query);
 		add_what(grid, query);
 		add_state(grid, query);
-		grid_cell(grid, when(began, now_ms, text), NULL);
-		grid_cell(grid, began ? span_text((ended ? ended : now_ms) - began) : "", NULL);
+		grid_cell(grid, moment_column(began, now_ms, narrow), NULL);
+		if (!narrow)
+			grid_cell(grid, began ? span_text((ended ? ended : now_ms) - began) : "", NULL);
 		grid_cell(grid, words, NULL);
 		free(words);
 	}
@@ -121,27 +110,32 @@ enum status jobs_print(struct query *query, int64_t now_ms, FILE *out, size_t *r
 	return status;
 }
 
+static const char *span_of(int64_t ms, bool narrow, char text[SPAN_SIZE])
+{
+	return narrow ? span_format_short(ms, text) : span_format(ms, text);
+}
+
 enum status jobs_print_held(
         struct query *query, int64_t now_ms, FILE *out, size_t *ret_count, struct error *err)
 {
 	static const char *const headings[] = {"HELD FOR", "JOB", "WHAT", "STAGED", "ENDS IN", "WAITS FOR"};
 	struct grid *grid = grid_new(6, headings);
-	bool row = false;
+	bool row = false, narrow = paragraph_is_narrow(out);
 	enum status status;
 
 	while ((status = query_next(query, &row, err)) == STATUS_OK && row) {
 		int64_t targets = query_int(query, JOB_WAITING_TARGETS),
 		        deadline = query_int(query, JOB_DEADLINE);
-		char staged[48] = "", *words = row_text(query, JOB_WAITS_FOR);
+		char staged[48] = "", text[SPAN_SIZE], *words = row_text(query, JOB_WAITS_FOR);
 
-		grid_cell(grid, span_text(now_ms - query_int(query, JOB_HELD)), COLOUR_YELLOW);
+		grid_cell(grid, span_of(now_ms - query_int(query, JOB_HELD), narrow, text), COLOUR_YELLOW);
 		add_id(grid, query);
 		add_what(grid, query);
 		if (targets)
 			snprintf(staged, sizeof(staged), "%lld of %lld",
 			        (long long)query_int(query, JOB_WAITING_STAGED), (long long)targets);
 		grid_cell(grid, staged, NULL);
-		grid_cell(grid, deadline ? span_text(deadline - now_ms) : "", NULL);
+		grid_cell(grid, deadline ? span_of(deadline - now_ms, narrow, text) : "", NULL);
 		grid_cell(grid, words, NULL);
 		free(words);
 	}
@@ -181,8 +175,8 @@ enum status jobs_print_dead(struct query *query, FILE *out, size_t *ret_count, s
 
 		print_dead(query, state, out);
 		if (words[0]) {
-			fprintf(out, "%*s", STATE_WIDTH + 2, "");
-			paragraph_print(out, words, STATE_WIDTH + 2, paragraph_width(out));
+			fprintf(out, "%*s", INDENT, "");
+			paragraph_print(out, words, INDENT, paragraph_width(out));
 			fputc('\n', out);
 		}
 		++*ret_count;

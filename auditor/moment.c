@@ -74,3 +74,22 @@ const char *moment_format(int64_t ms, char text[TIMESTAMP_SIZE])
 	memcpy(text + 19, "Z", 2);
 	return text;
 }
+
+const char *span_format_short(int64_t ms, char text[SPAN_SIZE])
+{
+	ms = ms < 0 ? 0 : ms;
+	if (ms < MINUTE)
+		return span_format(ms < SECOND ? ms : ms / SECOND * SECOND, text);
+	if (ms < HOUR)
+		return span_format(ms / MINUTE * MINUTE, text);
+	return span_format(ms < DAY ? ms / HOUR * HOUR : ms / DAY * DAY, text);
+}
+
+const char *moment_format_column(int64_t ms, int64_t now_ms, bool narrow, char text[SPAN_SIZE])
+{
+	if (!narrow || ms <= 0)
+		return moment_format(ms, text);
+	span_format_short(now_ms - ms, text);
+	strcat(text, " ago");
+	return text;
+}

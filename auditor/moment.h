@@ -22,8 +22,16 @@ enum { SPAN_SIZE = 32 };
 const char *span_format(int64_t ms, char text[SPAN_SIZE]);
 #define span_text(ms) span_format((ms), (char[SPAN_SIZE]){0})
 
+/* The larger unit alone: "4 min". */
+const char *span_format_short(int64_t ms, char text[SPAN_SIZE]);
+#define span_text_short(ms) span_format_short((ms), (char[SPAN_SIZE]){0})
+
 /* RFC 3339 to the second, "2026-11-22T10:00:00Z", for tables; 0: empty. */
 const char *moment_format(int64_t ms, char text[TIMESTAMP_SIZE]);
 #define moment_text(ms) moment_format((ms), (char[TIMESTAMP_SIZE]){0})
+
+/* For a column: on a narrow terminal how long ago it was ("4 min ago"), elsewhere when; 0: empty. */
+const char *moment_format_column(int64_t ms, int64_t now_ms, bool narrow, char text[SPAN_SIZE]);
+#define moment_column(ms, now_ms, narrow) moment_format_column((ms), (now_ms), (narrow), (char[SPAN_SIZE]){0})
 
 #endif

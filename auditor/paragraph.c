@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NARROWEST = 24 };
+enum { NARROWEST = 24, NARROW = 110 };
 
 static bool continues(char c)
 {
@@ -53,4 +53,11 @@ void paragraph_print(FILE *out, const char *words, int indent, int width)
 int paragraph_width(FILE *out)
 {
 	return terminal_is(out) ? terminal_width(out) : 0;
+}
+
+bool paragraph_is_narrow(FILE *out)
+{
+	int width = paragraph_width(out);
+
+	return width && width < NARROW;
 }

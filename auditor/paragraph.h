@@ -1,6 +1,7 @@
 #ifndef AUDITOR_PARAGRAPH_H
 #define AUDITOR_PARAGRAPH_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Words in lines that fit, from column indent on: the first line goes on where the cursor is, the others are
@@ -10,5 +11,6 @@ void paragraph_print(FILE *out, const char *words, int indent, int width);
 
 /* A terminal's width; 0 where out is none. */
 int paragraph_width(FILE *out);
+bool paragraph_is_narrow(FILE *out); /* a terminal on which tables need short words */
 
 #endif

@@ -134,7 +134,10 @@ static enum status print_points(const struct asked *asked, struct error *err)
 
 		add_text(grid, query, STATE_POINT, COLOUR_BOLD);
 		add_text(grid, query, STATE_LIVE, NULL);
-		grid_cell(grid, moment_text(query_int(query, STATE_UPDATED)), NULL);
+		grid_cell(grid,
+		        moment_column(
+		                query_int(query, STATE_UPDATED), asked->now_ms, paragraph_is_narrow(stdout)),
+		        NULL);
 		add_text(grid, query, STATE_JOB, NULL);
 		grid_cell(grid, coming, state_colour(state));
 		add_place(grid, query, STATE_UPDATED_PLACE, LOG_UPDATED);
@@ -194,6 +197,17 @@ static enum status print_troubles(const struct asked *asked, struct error *err)
 	return status;
 }
 
+/* As much of it as people compare. */
+static void add_digest(struct grid *grid, struct query *query, int column)
+{
+	struct view digest = query_text(query, column);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%.*s", (int)(digest.len < 19 ? digest.len : 19),
+	        digest.data ? digest.data : "");
+	grid_cell(grid, text, COLOUR_DIM);
+}
+
 static enum status print_versions(const struct asked *asked, struct error *err)
 {
 	static const char *const headings[] = {"VERSION", "STAGED ON", "FILES", "SIZE", "FIRST", "DIGEST"};
@@ -215,8 +229,9 @@ static enum status print_versions(const struct asked *asked, struct error *err)
 		add_text(grid, query, 2, NULL);
 		bytes_format((uint64_t)query_int(query, 3), bytes);
 		grid_cell(grid, bytes, NULL);
-		grid_cell(grid, moment_text(query_int(query, 4)), NULL);
-		add_text(grid, query, 5, COLOUR_DIM);
+		grid_cell(grid,
+		        moment_column(query_int(query, 4), asked->now_ms, paragraph_is_narrow(stdout)), NULL);
+		add_digest(grid, query, 5);
 	}
 	if (status == STATUS_OK && grid_rows(grid)) {
 		putchar('\n');
