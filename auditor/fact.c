@@ -337,6 +337,7 @@ void fact_read(struct fact_reader *reader, const struct replay_record *record, c
 	        .log_time_ms = record->time_ms,
 	        .time_ms = record->time_ms,
 	        .key = record->key,
+	        .value = record->value,
 	        .job_position = none,
 	        .original = none,
 	        .duplicate = none,

@@ -25,9 +25,9 @@ struct fact {
 	enum fact_type type;
 	enum log_topic topic;
 	struct position position;
-	int64_t log_time_ms; /* the log's time stamp */
-	int64_t time_ms;     /* the record's own "time"; the log's where it has none */
-	struct view key;
+	int64_t log_time_ms;    /* the log's time stamp */
+	int64_t time_ms;        /* the record's own "time"; the log's where it has none */
+	struct view key, value; /* as they are; absent: null */
 
 	struct view id, package, version, point; /* point: a distribution point's name */
 	struct view job_id;                      /* of a job without one: "@partition-offset" of its origin */

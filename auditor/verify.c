@@ -17,6 +17,7 @@ const char *violation_code_name(enum violation_code code)
 	        [VIOLATION_KEY_MISMATCH] = "key_mismatch",
 	        [VIOLATION_WRONG_PARTITION] = "wrong_partition",
 	        [VIOLATION_ID_WRONG] = "id_wrong",
+	        [VIOLATION_ID_DOUBLED] = "id_doubled",
 	        [VIOLATION_STAGED_TWICE] = "staged_twice",
 	        [VIOLATION_STAGED_WITHOUT_JOB] = "staged_without_job",
 	        [VIOLATION_DIGEST_CHANGED] = "digest_changed",
@@ -24,6 +25,7 @@ const char *violation_code_name(enum violation_code code)
 	        [VIOLATION_RELEASE_DIFFERS] = "release_differs",
 	        [VIOLATION_RELEASE_ORDER] = "release_order",
 	        [VIOLATION_RELEASE_WITHOUT_JOB] = "release_without_job",
+	        [VIOLATION_GATE_OPENED_EARLY] = "gate_opened_early",
 	        [VIOLATION_RESOLVED_TWICE] = "resolved_twice",
 	        [VIOLATION_TARGET_UNKNOWN] = "target_unknown",
 	        [VIOLATION_TARGETS_DIFFER] = "targets_differ",
@@ -39,6 +41,7 @@ const char *violation_code_name(enum violation_code code)
 	        [VIOLATION_ANSWERED_TWICE] = "answered_twice",
 	        [VIOLATION_JOB_UNANSWERED] = "job_unanswered",
 	        [VIOLATION_REROUTE_WRONG] = "reroute_wrong",
+	        [VIOLATION_DEAD_LETTER_DIFFERS] = "dead_letter_differs",
 	        [VIOLATION_STATUS_WITHOUT_JOB] = "status_without_job",
 	        [VIOLATION_ENDED_TWICE] = "ended_twice",
 	        [VIOLATION_END_MISSING] = "end_missing",
@@ -67,6 +70,8 @@ struct verify *verify_new(const struct verify_spec *spec)
 	fingerprints_init(&verify->releases, sizeof(struct release));
 	fingerprints_init(&verify->pointers, sizeof(struct pointer));
 	fingerprints_init(&verify->jobs, sizeof(struct job_entry));
+	fingerprints_init(&verify->ids, sizeof(uint64_t));
+	verify->recent = memory_alloc(RECENT_MAX * sizeof(*verify->recent));
 	verify->lane_begins = memory_alloc(LOG_TOPICS * partitions * sizeof(int64_t));
 	verify->lane_next = memory_alloc(LOG_TOPICS * partitions * sizeof(int64_t));
 	verify->lane_ends = memory_alloc(LOG_TOPICS * partitions * sizeof(int64_t));
@@ -93,6 +98,8 @@ void verify_free(struct verify *verify)
 	fingerprints_release(&verify->releases);
 	fingerprints_release(&verify->pointers);
 	fingerprints_release(&verify->jobs);
+	fingerprints_release(&verify->ids);
+	free(verify->recent);
 	fact_reader_free(verify->names);
 	free(verify->claims);
 	free(verify->orphans);

@@ -19,15 +19,17 @@
  *  - for each version on each distribution point about 130 bytes: the copy and its staged event; one more
  *    staged event (70 bytes) each time its content was replaced;
  *  - for each package on each distribution point about 200 bytes: the pointer and the newest release;
- *  - for each version 30 bytes;
+ *  - for each version 50 bytes;
  *  - what is in flight: jobs without their end (120 bytes and 48 for each target), releases that are neither
  *    seen current nor overtaken by a newer one that is (90 bytes), facts that wait.
+ *  - the ids of the last 262,144 statuses that tell of the way, not of an end: 8 MB.
  * What is settled is forgotten, so memory does not grow with events. */
 enum violation_code {
 	VIOLATION_UNREADABLE,
 	VIOLATION_KEY_MISMATCH,
 	VIOLATION_WRONG_PARTITION,
 	VIOLATION_ID_WRONG,
+	VIOLATION_ID_DOUBLED,
 	VIOLATION_STAGED_TWICE,
 	VIOLATION_STAGED_WITHOUT_JOB,
 	VIOLATION_DIGEST_CHANGED,
@@ -35,6 +37,7 @@ enum violation_code {
 	VIOLATION_RELEASE_DIFFERS,
 	VIOLATION_RELEASE_ORDER,
 	VIOLATION_RELEASE_WITHOUT_JOB,
+	VIOLATION_GATE_OPENED_EARLY,
 	VIOLATION_RESOLVED_TWICE,
 	VIOLATION_TARGET_UNKNOWN,
 	VIOLATION_TARGETS_DIFFER,
@@ -50,6 +53,7 @@ enum violation_code {
 	VIOLATION_ANSWERED_TWICE,
 	VIOLATION_JOB_UNANSWERED,
 	VIOLATION_REROUTE_WRONG,
+	VIOLATION_DEAD_LETTER_DIFFERS,
 	VIOLATION_STATUS_WITHOUT_JOB,
 	VIOLATION_ENDED_TWICE,
 	VIOLATION_END_MISSING,

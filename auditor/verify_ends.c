@@ -26,10 +26,27 @@ static struct tracked *live_job(struct verify *verify, const struct fact *fact, 
 	return NULL;
 }
 
+/* Ids of what is said on the way are not derived from what the record says, and are too many to be kept. */
+static void check_doubled(struct verify *verify, const struct fact *fact)
+{
+	uint64_t id = print_of(verify, fact->id), *oldest = &verify->recent[verify->recent_at++ % RECENT_MAX];
+
+	if (fingerprints_find(&verify->ids, id)) {
+		violate(verify, VIOLATION_ID_DOUBLED, fact, "another status before it has the id %.*s",
+		        SHOWN(fact->id));
+		return;
+	}
+	if (*oldest)
+		fingerprints_remove(&verify->ids, fingerprints_find(&verify->ids, *oldest));
+	fingerprints_need(&verify->ids, id);
+	*oldest = id;
+}
+
 void apply_held(struct verify *verify, const struct fact *fact)
 {
 	struct tracked *job = live_job(verify, fact, job_key(verify, fact->job_position));
 
+	check_doubled(verify, fact);
 	if (job && (job->marks & JOB_HAS_ENDED))
 		violate(verify, VIOLATION_STATUS_WITHOUT_JOB, fact, "job %.*s has ended before",
 		        SHOWN(fact->job_id));
@@ -39,6 +56,7 @@ void apply_point(struct verify *verify, const struct fact *fact)
 {
 	struct copy *copy = fingerprints_find(&verify->copies, copy_key(verify, fact, fact->point));
 
+	check_doubled(verify, fact);
 	if (copy)
 		copy->settled = view_is(fact->state, "staged") || view_is(fact->state, "updated");
 }

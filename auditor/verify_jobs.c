@@ -103,8 +103,9 @@ void tracked_settle(struct verify *verify, uint64_t key)
 
 	if (!entry || !is_settled(verify, entry->job))
 		return;
-	if (entry->job->marks & JOB_WAS_BURIED)
-		verify->buried[verify->buried_at++ % BURIED_MAX] = key;
+	if (entry->job->marks & (JOB_WAS_BURIED | JOB_WAS_REJECTED))
+		verify->buried[verify->buried_at++ % BURIED_MAX] = (struct buried){
+		        key, entry->job->payload, (entry->job->marks & JOB_WAS_REJECTED) != 0};
 	tracked_free(entry->job);
 	fingerprints_remove(&verify->jobs, entry);
 }
@@ -129,6 +130,11 @@ static void check_placeholder(struct verify *verify, const struct fact *fact, co
 		violate_at(verify, VIOLATION_ANSWER_DIFFERS, job->topic, job->reported, job->time_ms,
 		        "the job at jobs/%d@%lld that it is about has another id, %.*s",
 		        (int)fact->position.partition, (long long)fact->position.offset, SHOWN(fact->job_id));
+}
+
+static uint64_t payload_of(const struct verify *verify, const struct fact *fact)
+{
+	return fingerprint_of(&verify->key, (const struct view[]){fact->key, fact->value}, 2);
 }
 
 static void apply_origin(struct verify *verify, const struct fact *fact)
@@ -160,6 +166,10 @@ static void apply_origin(struct verify *verify, const struct fact *fact)
 		violate(verify, VIOLATION_REROUTE_WRONG, fact,
 		        "the job at jobs/%d@%lld, where it says that it came from, is another one",
 		        (int)fact->origin.partition, (long long)fact->origin.offset);
+	else if ((job->marks & JOB_SEEN) && job->payload != payload_of(verify, fact))
+		violate(verify, VIOLATION_REROUTE_WRONG, fact,
+		        "the job at jobs/%d@%lld, where it says that it came from, has other bytes",
+		        (int)fact->origin.partition, (long long)fact->origin.offset);
 	answer(verify, job, JOB_WAS_REROUTED);
 	verify->counts.jobs_rerouted++;
 	tracked_settle(verify, key);
@@ -177,6 +187,9 @@ void apply_job(struct verify *verify, const struct fact *fact)
 		check_placeholder(verify, fact, job);
 	job = tracked_need(verify, key, fact);
 	job->marks |= JOB_SEEN;
+	job->payload = payload_of(verify, fact);
+	if (view_is(fact->gate, "all"))
+		job->marks |= JOB_GATE_ALL;
 	if (fact->job_id.data)
 		job->id = print_of(verify, fact->job_id);
 	job->topic = LOG_JOBS;
@@ -195,6 +208,25 @@ static bool ends_with(struct view text, const char *end)
 	return text.len >= len && memcmp(text.data + text.len - len, end, len) == 0;
 }
 
+static struct buried *find_buried(struct verify *verify, uint64_t key)
+{
+	for (size_t i = 0; i < BURIED_MAX; i++)
+		if (verify->buried[i].job == key)
+			return &verify->buried[i];
+	return NULL;
+}
+
+/* Key and value of a dead letter are the record's, unless that was too large. */
+static void check_letter(struct verify *verify, const struct fact *fact, uint64_t payload)
+{
+	bool omitted = fact->value.len == DIGEST_SIZE - 1 && memcmp(fact->value.data, "sha256:", 7) == 0;
+
+	if (!payload || omitted || payload == payload_of(verify, fact))
+		return;
+	violate(verify, VIOLATION_DEAD_LETTER_DIFFERS, fact, "the job at jobs/%d@%lld has other bytes",
+	        (int)fact->origin.partition, (long long)fact->origin.offset);
+}
+
 void apply_dead_letter(struct verify *verify, const struct fact *fact)
 {
 	int64_t *consumed = in_partition(verify, verify->consumed, fact->origin);
@@ -208,23 +240,20 @@ void apply_dead_letter(struct verify *verify, const struct fact *fact)
 		return;
 	uint64_t key = job_key(verify, fact->origin);
 	job = tracked_find(verify, key);
-	if (!job && (lane_has_passed(verify, LOG_JOBS, fact->origin)))
-		return; /* answered, by a rejection most likely */
+	if (!job && lane_has_passed(verify, LOG_JOBS, fact->origin)) {
+		const struct buried *buried = find_buried(verify, key);
+		if (buried) /* rejected just before */
+			check_letter(verify, fact, buried->payload);
+		return;
+	}
 	job = tracked_need(verify, key, fact);
+	check_letter(verify, fact, job->payload);
 	if (job->marks & JOB_ANSWERS & ~JOB_WAS_REJECTED)
 		violate(verify, VIOLATION_ANSWERED_TWICE, fact,
 		        "the job at jobs/%d@%lld was answered otherwise before", (int)fact->origin.partition,
 		        (long long)fact->origin.offset);
 	answer(verify, job, JOB_WAS_BURIED);
 	tracked_settle(verify, key);
-}
-
-static bool was_buried(const struct verify *verify, uint64_t key)
-{
-	for (size_t i = 0; i < BURIED_MAX; i++)
-		if (verify->buried[i] == key)
-			return true;
-	return false;
 }
 
 /* The job that is answered; NULL: there is none, which was said. */
@@ -244,8 +273,11 @@ static struct tracked *job_of_answer(
 		verify->counts.unproven++;
 		return tracked_need(verify, key, fact);
 	}
-	if (view_is(fact->state, "rejected") && was_buried(verify, key))
+	struct buried *buried = view_is(fact->state, "rejected") ? find_buried(verify, key) : NULL;
+	if (buried && !buried->rejected) {
+		buried->rejected = true;
 		return NULL;
+	}
 	violate(verify, VIOLATION_ANSWER_WITHOUT_JOB, fact,
 	        "at jobs/%d@%lld lies no job, or one that was answered before", (int)position.partition,
 	        (long long)position.offset);

@@ -31,8 +31,9 @@ struct copy { /* by (package, version, distribution point) */
 	bool settled;    /* its last status word was staged or updated: a job that comes now arms nothing */
 };
 
-struct version { /* by (package, version) */
-	uint64_t key, digest;
+struct version {                 /* by (package, version) */
+	uint64_t key, digest;    /* as its first staged event said … */
+	int64_t offset, time_ms; /* … which lies here; offset -1: it was reported */
 };
 
 struct release { /* by its id; kept while it is its pointer's newest, or may still be seen current */
@@ -75,6 +76,7 @@ enum job_mark {
 	JOB_HAS_ENDED = 64,
 	JOB_IS_CREATE = 128,
 	JOB_KNOWS_TARGETS = 256,
+	JOB_GATE_ALL = 1024,
 	JOB_IS_LATE = 512, /* something of it lies behind the end: what is missing is in flight */
 };
 enum {
@@ -88,6 +90,7 @@ struct claimed { /* a staged event that cites a job which is not known to want i
 struct tracked {                  /* a job: from the first that is heard of it until nothing more is due */
 	struct position position; /* where it was applied */
 	unsigned marks;
+	uint64_t payload;     /* of its record; 0: not seen */
 	uint64_t id, version; /* of its record, or of what spoke of it first; version: (package, version) */
 	uint32_t targets;     /* 0: not known */
 	uint32_t resolved;    /* parts released, withheld or refused */
@@ -113,12 +116,19 @@ struct orphan {           /* an updated record whose evidence has not come yet *
 	int64_t time_ms;
 };
 
-enum { BURIED_MAX = 1024 };
+enum { BURIED_MAX = 1024, RECENT_MAX = 262144 };
+struct buried { /* a job that went to the dead letters, or was rejected and so may have */
+	uint64_t job, payload;
+	bool rejected;
+};
 struct verify {
 	struct verify_spec spec;
 	struct fingerprint_key key;
 	struct fact_reader *names; /* for fact_next() */
 	struct fingerprints staged, copies, versions, releases, pointers, jobs;
+	struct fingerprints ids; /* those in recent */
+	uint64_t *recent;        /* ids of held and point statuses; a ring */
+	size_t recent_at;
 	struct claim *claims;
 	uint32_t claim_count, claim_capacity, claim_free; /* free ones are linked by next */
 	struct orphan *orphans;
@@ -129,7 +139,7 @@ struct verify {
 	struct verify_counts counts;
 	uint64_t key_seen; /* whose partition was looked up last */
 	int32_t key_partition;
-	uint64_t buried[BURIED_MAX]; /* jobs that only have a dead letter so far; a ring */
+	struct buried buried[BURIED_MAX]; /* the last ones; a ring */
 	size_t buried_at;
 	bool (*is_open)(void *context, enum log_topic topic, int32_t partition);
 	void *is_open_context;

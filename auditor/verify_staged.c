@@ -94,10 +94,19 @@ static bool check_digest(struct verify *verify, const struct fact *fact, uint64_
 	struct version *version = fingerprints_need(&verify->versions, version_print);
 	uint64_t digest = print_of(verify, fact->digest);
 
-	if (!version->digest)
+	if (!version->digest) {
 		version->digest = digest;
+		version->offset = fact->position.offset;
+		version->time_ms = fact->log_time_ms;
+	}
 	if (version->digest == digest)
 		return true;
+	if (version->offset >= 0) /* which of the two is wrong the log does not say here */
+		violate_at(verify, VIOLATION_DIGEST_CHANGED, LOG_STAGED,
+		        (struct position){fact->position.partition, version->offset}, version->time_ms,
+		        "version %.*s of %.*s was staged with another content at offset %lld",
+		        SHOWN(fact->version), SHOWN(fact->package), (long long)fact->position.offset);
+	version->offset = -1;
 	violate(verify, VIOLATION_DIGEST_CHANGED, fact,
 	        "version %.*s of %.*s was staged with another content before, and now with %.*s",
 	        SHOWN(fact->version), SHOWN(fact->package), SHOWN(fact->digest));
@@ -236,6 +245,23 @@ static void check_targets(struct verify *verify, const struct fact *fact, struct
 		        job->targets);
 }
 
+/* Nothing of a job with gate all goes out before every target that is still the job's is staged. */
+static void check_gate(struct verify *verify, const struct fact *fact, const struct tracked *job)
+{
+	for (uint32_t i = 0; i < job->part_count; i++) {
+		const struct part *part = &job->parts[i];
+		const struct copy *copy = fingerprints_find(&verify->copies, part->copy);
+
+		if (!(part->state & PART_TARGET) || (part->state & PART_WITHHELD) || (copy && copy->staged))
+			continue;
+		violate(verify, VIOLATION_GATE_OPENED_EARLY, fact,
+		        "job %.*s waits for all of its distribution points, and one of them is not staged "
+		        "yet",
+		        SHOWN(fact->job_id));
+		return;
+	}
+}
+
 /* The job hears of this distribution point. */
 static bool resolve(
         struct verify *verify, const struct fact *fact, uint64_t copy, uint64_t key, uint8_t state)
@@ -267,6 +293,8 @@ static bool resolve(
 		        "%.*s with version %.*s is no target of job %.*s", SHOWN(fact->point),
 		        SHOWN(fact->version), SHOWN(fact->job_id));
 	check_targets(verify, fact, job);
+	if (fact->type == FACT_RELEASE && (job->marks & JOB_GATE_ALL))
+		check_gate(verify, fact, job);
 	if ((part->state & PART_ENDED) && part_contradicts(part))
 		violate(verify, VIOLATION_END_CONTRADICTS, fact, "job %.*s has ended as %s on %.*s",
 		        SHOWN(fact->job_id), job_state_name(part->outcome), SHOWN(fact->point));
