@@ -24,6 +24,8 @@ const SHAPES = {
 	superseded: "m4 4 4 4-4 4M9 4l4 4-4 4",
 	canceled: CIRCLE + "m4.2 4.2 7.6 7.6",
 	rejected: CIRCLE + "M5.2 8h5.6",
+	dead_letter: CIRCLE + "M5.2 8h5.6",
+	unreadable: CIRCLE + "M5.2 8h5.6",
 	withheld: CIRCLE + "M5.2 8h5.6",
 	release: "M4.5 3v10l8-5Z",
 	good: CHECK,

@@ -8,10 +8,10 @@ const ENDS = {updated: "good", failed: "bad", withheld: "bad"};
 
 function pointLane(name, events, isUpdate, end) {
 	const lane = {name, bars: [], marks: []};
-	let kind, from, attempt = 1, activity = "stage";
+	let kind, from, number, attempt = 1, activity = "stage";
 	const turn = (at, next) => {
-		if (kind && at > from) lane.bars.push({from, to: at, kind, attempt});
-		[kind, from] = [next, at];
+		if (kind && at > from) lane.bars.push({from, to: at, kind, attempt: number});
+		[kind, from, number] = [next, at, next === activity ? attempt : undefined];
 	};
 	for (const event of events) {
 		const happened = event.type === "distribution_point" ? event.state : event.type;

@@ -112,6 +112,7 @@ export function waiting(job) {
 /** From its submission to its end, or to now. */
 export function age(job) {
 	const began = job.submitted ?? job.accepted;
+	if (job.final && !job.ended) return "–"; // a dead letter never was a job
 	return began ? duration((job.ended ?? now()) - began) : "–";
 }
 
@@ -120,7 +121,7 @@ export function jobTable(label, jobs, {withPackage = true} = {}) {
 		{name: "State", cell: (job) => badge(job.state), kind: "tight plain"},
 		{name: "Job", cell: jobLink, kind: "id plain"},
 		{name: "Type", cell: (job) => foreign(job.type), kind: "tight plain"},
-		withPackage && {name: "Package", cell: (job) => packageLink(job.package), kind: "id plain"},
+		withPackage && {name: "Package", cell: (job) => (job.state === "dead_letter" ? foreign(job.package) : packageLink(job.package)), kind: "id plain"},
 		{name: "Version", cell: (job) => foreign(job.version), kind: "tight plain"},
 		{name: "Why", cell: (job) => (job.state === "held" ? waiting(job) : reason(job.reason, job.detail)), kind: "wide plain"},
 		{name: "Points", cell: (job) => count(job.distribution_points?.length ?? 0), kind: "number"},

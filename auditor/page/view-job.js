@@ -70,7 +70,7 @@ function facts(job) {
 }
 
 function eventTable(job) {
-	const began = job.submitted ?? job.accepted ?? job.events[0].time;
+	const began = Math.min(...job.events.map((event) => event.time)); // a worker's clock may be behind the log's
 	return table("Events", [
 		{name: "After", cell: (event) => h("time", {datetime: new Date(event.time).toISOString(), title: exact(event.time)}, duration(event.time - began)), kind: "number"},
 		{name: "What", cell: happening, kind: "tight plain"},

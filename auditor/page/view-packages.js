@@ -28,10 +28,11 @@ export function cellWords(cell) {
 	return cell.state + (facts.length ? ": " + facts.join(", ") : "");
 }
 
-/** What lies there, and what it is to become. Pure. */
+/** What is live there, "→" what it is to become, or "+" what else is staged. Pure. */
 export function cellVersions(cell) {
-	const coming = cell.desired && cell.desired !== cell.live ? cell.desired : cell.staged && cell.staged !== cell.live ? cell.staged : undefined;
-	return [cell.live, coming].filter(Boolean).join(" → ");
+	if (cell.desired && cell.desired !== cell.live) return cell.live ? `${cell.live} → ${cell.desired}` : `→ ${cell.desired}`;
+	if (cell.staged && cell.staged !== cell.live) return cell.live ? `${cell.live} + ${cell.staged}` : `+ ${cell.staged}`;
+	return cell.live ?? "";
 }
 
 function cellOf(cells, point, roomy) {

@@ -2,11 +2,11 @@
 
 import {get} from "./api.js";
 import {h} from "./dom.js";
-import {bytes, count} from "./format.js";
-import {badge, empty, foreign, heading, offset, PAGE_SIZE, pager, reason, table, time} from "./parts.js";
+import {bytes, count, plural} from "./format.js";
+import {badge, empty, foreign, heading, reason, table, time} from "./parts.js";
 
 export const title = () => "Distribution points";
-export const load = (route, signal) => get(signal, "distribution-points", {offset: offset(route), limit: PAGE_SIZE});
+export const load = (route, signal) => get(signal, "distribution-points");
 export const concerns = () => true;
 
 /** A number that is a worry unless it is 0. */
@@ -30,8 +30,7 @@ export function pointTable(label, points) {
 	], points, (point) => point.name);
 }
 
-export function render(data, route) {
-	return h("div", {class: "view"}, heading("Distribution points"),
-		data.items.length ? pointTable("Distribution points", data.items) : empty("No distribution point has been heard of yet."),
-		pager(route, data.items.length, data.total, "distribution points"));
+export function render(data) {
+	return h("div", {class: "view"}, heading("Distribution points", h("span", {class: "muted"}, plural(data.total, "point"))),
+		data.items.length ? pointTable("Distribution points", data.items) : empty("No distribution point has been heard of yet."));
 }

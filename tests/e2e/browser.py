@@ -106,9 +106,10 @@ class Page:
     def count(self, selector):
         return self.js("return document.querySelectorAll(arguments[0]).length", selector)
 
-    def row(self, words):
-        """The text of the first row of a table that has these words."""
-        return next((text for text in self.texts("tbody tr") if words in text), None)
+    def row(self, words, table=""):
+        """The text of the first row that has these words, in tables whose name begins so."""
+        tables = f"table[aria-label^='{table}']" if table else "table"
+        return next((text for text in self.texts(f"{tables} tbody tr") if words in text), None)
 
     def click(self, selector):
         self.wait(f"{selector} to click", lambda: self.driver.find_elements(By.CSS_SELECTOR, selector))[0].click()
