@@ -420,6 +420,28 @@ void kafka_suite_a_refused_message_loses_the_whole_commit_and_a_later_one_works(
 	world->release(world, kafka);
 }
 
+/* The client refuses it at once, before any broker sees it. */
+void kafka_suite_a_message_for_a_partition_that_is_not_there_loses_the_whole_commit(struct kafka_world *world)
+{
+	struct kafka *kafka = world->owner(world);
+	struct outbox *outbox = outbox_new();
+	const struct record stray = {.position = {0, 0}, .key = view_text("stray"), .value = view_text("v")};
+	struct error err = {0};
+	struct term term;
+
+	claim_and_restore(kafka, &term);
+	outbox_about(outbox, view_text("good"), (struct view){0});
+	outbox_record(outbox, 0, view_text("v"));
+	outbox_record_is(outbox, &stray);
+	outbox_reroute(outbox, 1000000);
+	cr_assert_eq(kafka_commit(kafka, outbox, &err), OUTCOME_LOST);
+	outbox_free(outbox);
+	cr_expect_eq(world->count_output(world, "good"), 0);
+	claim_and_restore(kafka, &term);
+	cr_expect_eq(commit_record(kafka, "later", &err), OUTCOME_OK, "%s", err.message);
+	world->release(world, kafka);
+}
+
 void kafka_suite_a_dead_letter_is_byte_identical(struct kafka_world *world)
 {
 	struct kafka *kafka;

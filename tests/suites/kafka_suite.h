@@ -48,6 +48,7 @@ struct kafka_world {
 	X(a_row_that_cannot_be_taken_is_refused)                                                             \
 	X(a_commit_is_whole_and_in_order)                                                                    \
 	X(a_refused_message_loses_the_whole_commit_and_a_later_one_works)                                    \
+	X(a_message_for_a_partition_that_is_not_there_loses_the_whole_commit)                                \
 	X(a_dead_letter_is_byte_identical)                                                                   \
 	X(read_gives_what_was_produced_in_order)                                                             \
 	X(read_takes_no_more_than_asked)                                                                     \
