@@ -1,6 +1,7 @@
 /* What one record says: each topic's records, read field by field. */
 #include "auditor/fact.h"
 
+#include "auditor/fact_scan.h"
 #include "auditor/scan.h"
 #include "base/memory.h"
 #include "base/timestamp.h"
@@ -16,7 +17,8 @@
 enum { READ_MAX = 8 << 20, NAMES_MAX = 4096 };
 
 struct fact_reader {
-	struct json json;
+	struct fact_scanner *scanner;
+	struct json json; /* of what the scanner does not understand */
 	bool open;
 	struct error err;
 	char job_id[JOB_ID_SIZE];
@@ -35,6 +37,7 @@ struct fact_reader *fact_reader_new(void)
 {
 	struct fact_reader *reader = memory_alloc(sizeof(*reader));
 
+	reader->scanner = fact_scanner_new();
 	buffer_init(&reader->names, NAMES_MAX);
 	return reader;
 }
@@ -46,6 +49,7 @@ void fact_reader_free(struct fact_reader *reader)
 	if (reader->open)
 		json_close(&reader->json);
 	buffer_release(&reader->names);
+	fact_scanner_free(reader->scanner);
 	free(reader);
 }
 
@@ -328,8 +332,8 @@ static void read_value(struct fact_reader *reader, struct view value, struct fac
 		fact->type = FACT_UNREADABLE;
 }
 
-void fact_read(struct fact_reader *reader, const struct replay_record *record, const struct replay *replay,
-        struct fact *ret)
+static void read_fact(struct fact_reader *reader, const struct replay_record *record,
+        const struct replay *replay, bool scan, struct fact *ret)
 {
 	const struct position none = {-1, -1};
 	struct fact blank = {.topic = record->topic,
@@ -353,7 +357,10 @@ void fact_read(struct fact_reader *reader, const struct replay_record *record, c
 		read_dead_letter(replay, ret);
 		return;
 	}
-	read_value(reader, record->value, ret);
+	if (!scan || !fact_scan(reader->scanner, record->value, ret)) {
+		*ret = blank;
+		read_value(reader, record->value, ret);
+	}
 	if (ret->type == FACT_UNREADABLE) {
 		*ret = blank;
 		ret->reason = view_text(reader->err.code);
@@ -361,6 +368,18 @@ void fact_read(struct fact_reader *reader, const struct replay_record *record, c
 	}
 	if (record->topic == LOG_JOBS)
 		read_origin(reader, replay, ret);
+}
+
+void fact_read(struct fact_reader *reader, const struct replay_record *record, const struct replay *replay,
+        struct fact *ret)
+{
+	read_fact(reader, record, replay, true, ret);
+}
+
+void fact_read_slowly(struct fact_reader *reader, const struct replay_record *record,
+        const struct replay *replay, struct fact *ret)
+{
+	read_fact(reader, record, replay, false, ret);
 }
 
 bool fact_next(struct fact_reader *reader, struct view *json, struct view *ret_name, struct view *ret_value)
