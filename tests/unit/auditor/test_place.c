@@ -1,0 +1,69 @@
+#include "auditor/place.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static bool parses(const char *text, enum log_topic topic, int32_t partition, int64_t offset)
+{
+	struct place place = {.topic = LOG_DLQ};
+	struct error err;
+
+	return place_parse(text, "holdpoint.", &place, &err) == STATUS_OK && place.topic == topic &&
+	       place.position.partition == partition && place.position.offset == offset;
+}
+
+Test(place_parse, takes_what_is_printed)
+{
+	cr_assert(parses(place_text(LOG_STATUS, ((struct position){3, 1041})), LOG_STATUS, 3, 1041));
+}
+
+Test(place_parse, takes_slashes_whole_topics_and_none)
+{
+	cr_assert(parses("3/17", LOG_DLQ, 3, 17));
+	cr_assert(parses("3@17", LOG_DLQ, 3, 17));
+	cr_assert(parses("jobs/3/17", LOG_JOBS, 3, 17));
+	cr_assert(parses("holdpoint.updated/3/17", LOG_UPDATED, 3, 17));
+	cr_assert(parses("holdpoint.updated/3@17", LOG_UPDATED, 3, 17));
+	cr_assert(parses("staged/2147483647@9223372036854775807", LOG_STAGED, INT32_MAX, INT64_MAX));
+}
+
+Test(place_parse, refuses_the_rest_and_leaves_the_output_alone)
+{
+	static const char *const bad[] = {"", "3", "/", "@", "3/", "/17", "3/-1", "-3/17", "3/17/", "3/17x",
+	        "x/17", "nothing/3/17", "progress/3@17", "jobs/3@17@1", "jobs//17", "2147483648/1",
+	        "1/9223372036854775808", "1/99999999999999999999999999", "jobs/ 3/17"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct place place = {LOG_DLQ, {7, 8}};
+		struct error err;
+
+		cr_assert_eq(place_parse(bad[i], "holdpoint.", &place, &err), STATUS_REJECT, "%s", bad[i]);
+		cr_assert_str_eq(err.code, "bad_place");
+		cr_assert(place.topic == LOG_DLQ && place.position.partition == 7 &&
+		          place.position.offset == 8);
+	}
+}
+
+Test(place_parse_whole, needs_a_topic)
+{
+	struct place place;
+	struct error err;
+
+	cr_assert_eq(place_parse_whole("3/17", "holdpoint.", &place, &err), STATUS_REJECT);
+	cr_assert(strstr(err.message, "TOPIC/PARTITION/OFFSET"));
+	cr_assert_eq(place_parse_whole("status/3/17", "holdpoint.", &place, &err), STATUS_OK);
+	cr_assert_eq(place.topic, LOG_STATUS);
+}
+
+Test(place_put, writes_an_object_and_nothing_for_no_place)
+{
+	struct buffer out;
+
+	buffer_init(&out, 1000);
+	json_begin(&out, '{');
+	place_put(&out, "place", LOG_DLQ, (struct position){3, 17});
+	place_put(&out, "none", LOG_DLQ, (struct position){3, -1});
+	json_end(&out, '}');
+	cr_assert_str_eq(out.data, "{\"place\":{\"topic\":\"dlq\",\"partition\":3,\"offset\":17}}");
+	buffer_release(&out);
+}
