@@ -281,6 +281,6 @@ struct view replay_header(const struct replay *replay, const char *name)
 bool replay_header_at(
         const struct replay *replay, size_t index, struct view *ret_name, struct view *ret_value)
 {
-	return replay->given != SIZE_MAX &&
+	return replay && replay->given != SIZE_MAX &&
 	       replay->lanes.kind->header_at(replay->lanes.self, replay->given, index, ret_name, ret_value);
 }

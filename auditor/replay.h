@@ -74,7 +74,7 @@ bool replay_lane_is_open(const struct replay *replay, enum log_topic topic, int3
 /* For a meter: how much of what was there at the opening has been read. */
 void replay_progress(const struct replay *replay, uint64_t *ret_done, uint64_t *ret_total);
 
-/* Headers of the record last read: by name, or all in order (until false). */
+/* Headers of the record last read: by name, or all in order (until false). Of NULL: none. */
 struct view replay_header(const struct replay *replay, const char *name);
 bool replay_header_at(
         const struct replay *replay, size_t index, struct view *ret_name, struct view *ret_value);
