@@ -1,39 +1,43 @@
 // A job's life as bars on a common scale: one lane for the job, one for each of its distribution points. Pure.
 //
-// Events of a point open and close bars: pending → "stage" → (retrying: an attempt failed, "pause", "stage" again) →
-// staged, "wait" → release, "switch" → updated.
+// Events of a point open and close bars. A create's begins with "stage"; an update's with "wait", for its release, since
+// its version may have been staged long before. retrying: an attempt failed, "pause", then again what failed. staged →
+// "wait" → release → "switch" → updated.
 
 const AFTER = {pending: "stage", staging: "stage", staged: "wait", release: "switch", updating: "switch"};
 const ENDS = {updated: "good", failed: "bad", withheld: "bad"};
 
-function pointLane(name, events, isUpdate, end) {
+function pointLane(name, events, isUpdate, begin, end) {
 	const lane = {name, bars: [], marks: []};
-	let kind, from, number, attempt = 1, activity = "stage";
+	let kind, from = begin, number, attempt = 1, activity = "stage";
+	const mark = (what, more) => lane.marks.push({at: from, kind: what, ...more});
+	// what is told in order happened in order, though the clocks of two workers may disagree
 	const turn = (at, next) => {
+		at = Math.max(at, from);
 		if (kind && at > from) lane.bars.push({from, to: at, kind, attempt: number});
 		[kind, from, number] = [next, at, next === activity ? attempt : undefined];
 	};
-	for (const event of events) {
+	turn(begin, isUpdate ? "wait" : "stage");
+	events.forEach((event, n) => {
 		const happened = event.type === "distribution_point" ? event.state : event.type;
 		if (happened === "retrying") {
 			attempt = event.attempt || attempt;
 			turn(event.time, "pause");
-			lane.marks.push({at: event.time, kind: "retry", attempt});
-			attempt++;
-			const again = event.next_retry;
-			if (again > event.time && again < end) turn(Math.min(again, nextTime(events, event, end)), activity);
+			mark("retry", {attempt: attempt++});
+			const again = Math.min(event.next_retry ?? end, events[n + 1]?.time ?? end);
+			if (again < end) turn(again, activity);
 		} else if (Object.hasOwn(ENDS, happened)) {
 			turn(event.time);
-			lane.marks.push({at: event.time, kind: ENDS[happened]});
-		} else if (happened === "staged" && !isUpdate) {
-			turn(event.time);
-			lane.marks.push({at: event.time, kind: "good"});
+			if (lane.marks.at(-1)?.kind !== ENDS[happened]) mark(ENDS[happened]); // a fact, and the status that tells it
+		} else if (happened === "staged") {
+			if (activity === "switch" || lane.marks.at(-1)?.kind === "staged") return; // told before
+			turn(event.time, isUpdate ? "wait" : undefined);
+			mark("staged");
 		} else if (Object.hasOwn(AFTER, happened)) {
 			if (happened === "release") [activity, attempt] = ["switch", 1];
-			if (happened === "staged" && kind === "switch") continue; // the status may come behind the release
 			turn(event.time, AFTER[happened]);
 		}
-	}
+	});
 	turn(end);
 	return lane;
 }
@@ -50,10 +54,6 @@ export function fold(events) {
 		} else lines.push({...event, said, places: [event.place]});
 	}
 	return lines;
-}
-
-function nextTime(events, event, end) {
-	return events[events.indexOf(event) + 1]?.time ?? end;
 }
 
 function jobLane(job, from, end) {
@@ -80,7 +80,8 @@ export function lanes(job, now) {
 		if (!byPoint.has(event.distribution_point)) byPoint.set(event.distribution_point, []);
 		byPoint.get(event.distribution_point).push(event);
 	}
-	const points = [...byPoint].map(([name, own]) => pointLane(name, own, job.type === "update", end));
+	const begin = Math.max(from, job.accepted ?? from);
+	const points = [...byPoint].map(([name, own]) => pointLane(name, own, job.type === "update", begin, end));
 	return {from, to: Math.max(end, from + 1), lanes: [jobLane(job, from, job.final ? job.ended ?? end : end), ...points]};
 }
 

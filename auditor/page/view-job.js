@@ -10,8 +10,11 @@ import {happening} from "./view-events.js";
 const MOST_LANES = 60, MOST_TICKS = 6;
 const KINDS = {
 	open: ["open", "under way"], held: ["held", "held"], stage: ["stage", "staging: copied, read back, sealed"], pause: ["pause", "pause before the next attempt"],
-	wait: ["wait", "staged, waits for its release"], switch: ["switch", "updating"],
+	wait: ["wait", "waits for its release"], switch: ["switch", "updating"],
 };
+
+const MARKS = {good: ["M-3 .3-.9 2.6 3-2.2", "done"], bad: ["m-2.3-2.3 4.6 4.6m0-4.6-4.6 4.6", "not done"], retry: ["M0-3V.8M0 2.8v.1", "an attempt failed"],
+	staged: ["M-2.6-1.4 0-2.9 2.6-1.4V1.5L0 3-2.6 1.5Z", "staged"]};
 
 export const title = (route) => `Job ${route.parameters.id}`;
 export const load = (route, signal) => get(signal, "jobs", route.parameters.id);
@@ -28,7 +31,7 @@ function laneDrawing(lane, picture) {
 		lane.bars.map((bar) => svg("rect", {class: `bar bar-${bar.kind}`, x: percent(place(bar.from)), width: percent(place(bar.to) - place(bar.from)), y: 5, height: 12, rx: 2},
 			svg("title", {}, `${KINDS[bar.kind][1]}${bar.attempt > 1 ? `, attempt ${bar.attempt}` : ""}: ${duration(bar.to - bar.from)}`))),
 		lane.marks.map((mark) => svg("svg", {class: `mark mark-${mark.kind}`, x: percent(place(mark.at)), y: 11, overflow: "visible"},
-			svg("circle", {r: 6}), svg("path", {d: mark.kind === "good" ? "M-3 .3-.9 2.6 3-2.2" : mark.kind === "retry" ? "M0-3V.8M0 2.8v.1" : "m-2.3-2.3 4.6 4.6m0-4.6-4.6 4.6"}))));
+			svg("circle", {r: 6}), svg("path", {d: MARKS[mark.kind][0]}), svg("title", {}, MARKS[mark.kind][1]))));
 }
 
 function axis(picture) {

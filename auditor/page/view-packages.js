@@ -6,7 +6,7 @@ import {count} from "./format.js";
 import {onGridKey, rove} from "./grid.js";
 import {icon, tone} from "./icon.js";
 import {badge, empty, foreign, heading, offset, packageLink, PAGE_SIZE, pager} from "./parts.js";
-import {changed, link} from "./router.js";
+import {changed, link, parse} from "./router.js";
 import {searchField} from "./search.js";
 
 export const CELL_STATES = ["current", "staged", "updating", "staging", "pending", "retrying", "failed", "drift", "empty"];
@@ -71,7 +71,7 @@ export function shown(element) {
 }
 
 function stateFilter(route) {
-	return h("select", {"aria-label": "State", "onchange": (event) => { location.hash = changed(route, {state: event.target.value}); }},
+	return h("select", {"aria-label": "State", "onchange": (event) => { location.hash = changed(parse(location.hash), {state: event.target.value}); }},
 		h("option", {value: ""}, "any state"),
 		CELL_STATES.map((state) => h("option", {value: state, selected: route.query.state === state}, `somewhere ${state}`)));
 }

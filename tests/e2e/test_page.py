@@ -183,12 +183,13 @@ def test_a_timeline_draws_the_hold_and_each_attempt_and_links_its_records(page):
         "[bar.getAttribute('class').split('-')[1], bar.getBoundingClientRect().left, bar.getBoundingClientRect().width]))")))
     lima = next(bars for name, bars in lanes.items() if name.startswith("lima"))
     kinds = [kind for kind, _, _ in lima]
-    assert kinds.count("pause") == 2 and kinds[-1] == "switch", kinds
+    assert kinds[0] == "wait" and kinds.count("pause") >= 2, kinds
     pauses = [width for kind, _, width in lima if kind == "pause"]
     attempts = [width for kind, _, width in lima if kind == "stage"]
     assert min(pauses) > max(attempts), "a second's pause is longer than an attempt that is refused at once"
     assert [left for _, left, _ in lima] == sorted(left for _, left, _ in lima)
-    assert page.count(".mark-retry") == 2
+    assert page.count(".mark-retry") == kinds.count("pause")
+    assert page.count(".mark-staged") == 2 and page.count(".mark-good") == 3, "both points, and the job"
     retry = page.row("retrying")
     assert "503" in retry and "lima" in retry
     page.js("[...document.querySelectorAll('tbody tr')].find((row) => row.innerText.includes('retrying')).querySelector('.place').click()")
@@ -355,18 +356,18 @@ PURE_CASES = [
                                                     {"x": 20, "y": 0, "width": 9, "height": 100}]),
     ("chart", "bars", [[], 30, 100], []),
     ("lanes", "ticks", [10000, 6], [0, 2000, 4000, 6000, 8000, 10000]), ("lanes", "ticks", [10 * 86400000, 6], [0, 172800000, 345600000, 518400000, 691200000, 864000000]),
-    ("lanes", "lanes", [{**JOB, "events": [point_event(10, "pending", attempt=1), point_event(20, "retrying", attempt=1, next_retry=START + 40),
+    ("lanes", "lanes", [{**JOB, "events": [point_event(20, "retrying", attempt=1, next_retry=START + 40),
                                            fact_event(45, "staged"), point_event(45, "staged"), fact_event(50, "release"), fact_event(90, "updated")]}, START + 999],
      {"from": START, "to": START + 100, "lanes": [
          {"name": None, "bars": [{"from": START, "to": START + 50, "kind": "held"}, {"from": START + 50, "to": START + 100, "kind": "open"}],
           "marks": [{"at": START + 100, "kind": "good"}]},
-         {"name": "p", "bars": [{"from": START + 10, "to": START + 20, "kind": "stage", "attempt": 1}, {"from": START + 20, "to": START + 40, "kind": "pause", "attempt": None},
+         {"name": "p", "bars": [{"from": START, "to": START + 20, "kind": "wait", "attempt": None}, {"from": START + 20, "to": START + 40, "kind": "pause", "attempt": None},
                                 {"from": START + 40, "to": START + 45, "kind": "stage", "attempt": 2}, {"from": START + 45, "to": START + 50, "kind": "wait", "attempt": None},
                                 {"from": START + 50, "to": START + 90, "kind": "switch", "attempt": 1}],
-          "marks": [{"at": START + 20, "kind": "retry", "attempt": 1}, {"at": START + 90, "kind": "good"}]}]}),
+          "marks": [{"at": START + 20, "kind": "retry", "attempt": 1}, {"at": START + 45, "kind": "staged"}, {"at": START + 90, "kind": "good"}]}]}),
     ("lanes", "lanes", [{"type": "create", "final": False, "submitted": START, "distribution_points": ["p"], "events": [point_event(10, "pending")]}, START + 60],
      {"from": START, "to": START + 60, "lanes": [{"name": None, "bars": [{"from": START, "to": START + 60, "kind": "open"}], "marks": []},
-                                                  {"name": "p", "bars": [{"from": START + 10, "to": START + 60, "kind": "stage", "attempt": 1}], "marks": []}]}),
+                                                  {"name": "p", "bars": [{"from": START, "to": START + 10, "kind": "stage", "attempt": 1}, {"from": START + 10, "to": START + 60, "kind": "stage", "attempt": 1}], "marks": []}]}),
 ]
 
 
