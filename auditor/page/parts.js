@@ -113,7 +113,7 @@ export function waiting(job) {
 export function age(job) {
 	const began = job.submitted ?? job.accepted;
 	if (job.final && !job.ended) return "–"; // a dead letter never was a job
-	return began ? duration((job.ended ?? now()) - began) : "–";
+	return began ? duration(Math.max(0, (job.ended ?? now()) - began)) : "–";
 }
 
 export function jobTable(label, jobs, {withPackage = true} = {}) {

@@ -73,9 +73,10 @@ function facts(job) {
 }
 
 function eventTable(job) {
-	const began = Math.min(...job.events.map((event) => event.time)); // a worker's clock may be behind the log's
+	const began = job.submitted ?? job.events[0].time;
+	const after = (event) => duration(Math.max(0, event.time - began)); // a worker's clock may be behind the log's
 	return table("Events", [
-		{name: "After", cell: (event) => h("time", {datetime: new Date(event.time).toISOString(), title: exact(event.time)}, duration(event.time - began)), kind: "number"},
+		{name: "After", cell: (event) => h("time", {datetime: new Date(event.time).toISOString(), title: exact(event.time)}, after(event)), kind: "number"},
 		{name: "What", cell: happening, kind: "tight plain"},
 		{name: "Distribution point", cell: (event) => foreign(event.distribution_point), kind: "id plain"},
 		{name: "Attempt", cell: (event) => foreign(event.attempt), kind: "number"},

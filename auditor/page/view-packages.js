@@ -28,10 +28,10 @@ export function cellWords(cell) {
 	return cell.state + (facts.length ? ": " + facts.join(", ") : "");
 }
 
-/** What is live there, "→" what it is to become, or "+" what else is staged. Pure. */
+/** What is live there, "→" what it is to become, or "+" what else is staged; where nothing is live, what is staged. Pure. */
 export function cellVersions(cell) {
 	if (cell.desired && cell.desired !== cell.live) return cell.live ? `${cell.live} → ${cell.desired}` : `→ ${cell.desired}`;
-	if (cell.staged && cell.staged !== cell.live) return cell.live ? `${cell.live} + ${cell.staged}` : `+ ${cell.staged}`;
+	if (cell.staged && cell.staged !== cell.live) return cell.live ? `${cell.live} + ${cell.staged}` : cell.staged;
 	return cell.live ?? "";
 }
 
