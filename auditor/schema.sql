@@ -48,7 +48,7 @@ CREATE TABLE event (
 	PRIMARY KEY (topic, partition, "offset")
 ) WITHOUT ROWID;
 CREATE INDEX event_package ON event (package, logged);
-CREATE INDEX event_job ON event (job_partition, job_offset);
+CREATE INDEX event_job ON event (job_partition, job_offset) WHERE job_offset IS NOT NULL;
 CREATE INDEX event_logged ON event (logged);
 
 -- One row for each record of the topic jobs, by its position: what its status records say, and where they
@@ -145,11 +145,7 @@ SELECT * FROM copy WHERE staged IS NOT NULL AND (pending IS NULL OR staged >= pe
 -- the switch to the desired one), staged (there, but nothing was released), updating (released, not yet
 -- current), current.
 CREATE VIEW current_state AS
-WITH cell AS (
-	SELECT package, distribution_point FROM copy
-	UNION
-	SELECT package, distribution_point FROM pointer
-), looked AS (
+WITH looked AS ( -- in this form a question about one package reads that package's rows alone
 	SELECT cell.package, cell.distribution_point,
 		pointer.desired_version AS desired,
 		(SELECT version FROM staged_copy s WHERE s.package = cell.package
@@ -159,7 +155,12 @@ WITH cell AS (
 		(SELECT version FROM copy c WHERE c.package = cell.package
 			AND c.distribution_point = cell.distribution_point
 			ORDER BY coalesce(wanted, staged, since) DESC, version DESC LIMIT 1) AS wanted
-	FROM cell LEFT JOIN pointer USING (package, distribution_point)
+	FROM (SELECT DISTINCT package, distribution_point FROM copy) cell
+	LEFT JOIN pointer USING (package, distribution_point)
+	UNION ALL
+	SELECT package, distribution_point, desired_version, NULL, live_version, NULL FROM pointer
+	WHERE NOT EXISTS (SELECT 1 FROM copy c WHERE c.package = pointer.package
+		AND c.distribution_point = pointer.distribution_point)
 )
 SELECT looked.package, looked.distribution_point, desired, looked.staged, live,
 	CASE
