@@ -186,13 +186,25 @@ static int rank_of(const struct timeline_event *event)
 	}
 }
 
-/* Whether what ended the job in a lies in b: records of one transaction are stamped as they come to brokers.
- */
-static bool is_cause(const struct timeline_event *b, const struct timeline_event *a)
+static bool is_work(const struct timeline_event *event)
 {
-	return a->type == FACT_JOB_STATUS && a->final &&
-	       (b->topic == LOG_STAGED || b->topic == LOG_UPDATED) && b->time_ms - a->time_ms <= SKEW_MS &&
-	       a->job_id && b->job_id && strcmp(a->job_id, b->job_id) == 0;
+	return event->topic == LOG_STAGED || event->topic == LOG_UPDATED;
+}
+
+static bool is_accepted(const struct timeline_event *event)
+{
+	return event->type == FACT_JOB_STATUS && event->state && strcmp(event->state, "accepted") == 0;
+}
+
+/* Records of one transaction are stamped as they come to their brokers: whether a is said of the same job as
+ * b, and must be told first, whatever the stamps: its acceptance before its work, that before its end. */
+static bool is_cause(const struct timeline_event *a, const struct timeline_event *b)
+{
+	int64_t apart_ms = a->time_ms - b->time_ms;
+
+	if (!a->job_id || !b->job_id || strcmp(a->job_id, b->job_id) != 0 || apart_ms > SKEW_MS)
+		return false;
+	return (is_accepted(a) && is_work(b)) || (is_work(a) && b->type == FACT_JOB_STATUS && b->final);
 }
 
 static bool comes_before(const struct timeline_event *a, const struct timeline_event *b)

@@ -264,7 +264,7 @@ bool timeline_is_of(const struct timeline *timeline, size_t index, size_t job)
 
 	if (event->job == (int)job)
 		return true;
-	if (event->type != FACT_POINT && event->type != FACT_STAGED && event->type != FACT_UPDATED)
+	if (event->type != FACT_POINT && event->type != FACT_STAGED)
 		return false;
 	return life->version && event->version && event->point &&
 	       strcmp(event->version, life->version) == 0 && event->time_ms >= life->sent_ms &&

@@ -165,6 +165,14 @@ Test(timeline_order, puts_the_end_of_a_job_behind_what_it_rests_on, .init = begi
 	cr_assert_eq(timeline_at(timeline, 0)->type, FACT_STAGED);
 }
 
+Test(timeline_order, puts_what_is_done_for_a_job_behind_its_acceptance, .init = begin, .fini = end)
+{
+	add(update_of(FACT_RELEASE, LOG_STAGED, 995));
+	add(status_of("u-1", 0, "accepted", 1000));
+	timeline_order(timeline);
+	cr_assert_eq(timeline_at(timeline, 1)->type, FACT_RELEASE);
+}
+
 Test(timeline_order, says_how_long_things_took, .init = begin, .fini = end)
 {
 	tell();
