@@ -150,9 +150,9 @@ Test(timeline_order, keeps_each_topic_in_its_order_whatever_the_stamps, .init = 
 {
 	add(status_of("u-1", 0, "accepted", 500));
 	add(status_of("u-1", 0, "held", 400));
-	add(update_of(FACT_RELEASE, LOG_STAGED, 450));
+	add(of(FACT_STAGED, LOG_STAGED, 450)); /* of another job */
 	timeline_order(timeline);
-	cr_assert_eq(timeline_at(timeline, 0)->type, FACT_RELEASE);
+	cr_assert_eq(timeline_at(timeline, 0)->type, FACT_STAGED);
 	cr_assert_str_eq(timeline_at(timeline, 1)->state, "accepted");
 	cr_assert_str_eq(timeline_at(timeline, 2)->state, "held");
 }
