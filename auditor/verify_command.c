@@ -1,5 +1,6 @@
 /* holdpoint-auditor verify: every promise, proven from the log alone. */
 #include "auditor/commands.h"
+#include "auditor/live.h"
 #include "auditor/moment.h"
 #include "auditor/place.h"
 #include "auditor/verify.h"
@@ -23,6 +24,7 @@ static const struct option_spec verify_options[] = {
         {.name = "mirror",
                 .help = "the log is a copy in which records lie elsewhere than what cites them says: "
                         "compare ids alone"},
+        LIVE_OPTIONS,
         OPTION_JSON,
         OPTION_TIMEOUT,
         REPLAY_OPTIONS,
@@ -51,6 +53,8 @@ struct run {
 	struct replay *replay;
 	struct fact_reader *reader;
 	struct verify *verify;
+	struct live *live; /* NULL: the log alone */
+	bool judged;       /* what comes now is read for live alone */
 	uint64_t reported;
 	int64_t started_ms;
 	struct buffer line;
@@ -143,7 +147,9 @@ static enum status take(struct run *run, int64_t timeout_ms, bool *ret_found, st
 	if (status != STATUS_OK || !*ret_found)
 		return status;
 	fact_read(run->reader, &record, run->replay, &fact);
-	verify_fact(run->verify, &fact);
+	if (!run->judged)
+		verify_fact(run->verify, &fact);
+	live_fact(run->live, run->reader, &fact);
 	return STATUS_OK;
 }
 
@@ -196,6 +202,40 @@ static enum status settle(struct run *run, struct error *err)
 		while (status == STATUS_OK && found && clock_monotonic_ms() < step);
 	}
 	return status == STATUS_FATAL ? status : STATUS_OK;
+}
+
+/* What came since, until nothing comes. */
+static void read_on(void *context)
+{
+	struct run *run = context;
+	int64_t until = clock_monotonic_ms() + SETTLE_MS;
+	struct error err;
+	bool found = true;
+
+	while (found && clock_monotonic_ms() < until)
+		if (take(run, WAIT_MS, &found, &err) != STATUS_OK)
+			return;
+}
+
+static enum status compare_live(struct run *run, struct error *err)
+{
+	uint64_t findings;
+
+	if (live_run(run->live, &findings, err) != STATUS_OK)
+		return err->status;
+	run->reported += findings;
+	return STATUS_OK;
+}
+
+static enum status open_live(struct run *run, const struct options *options, struct error *err)
+{
+	bool at_rest = options_text(options, "dump") != NULL;
+	struct live_spec spec = {.json = run->json,
+	        .package = run->package,
+	        .read_on = at_rest ? NULL : read_on,
+	        .context = run};
+
+	return live_open(options, &spec, &run->live, err);
 }
 
 static bool lane_is_open(void *context, enum log_topic topic, int32_t partition)
@@ -276,7 +316,8 @@ static enum status run_all(struct run *run, const struct options *options, struc
 	        .timeout_ms = run->timeout_ms};
 	struct verify_counts counts;
 
-	if (replay_open(options, &spec, &run->replay, err) != STATUS_OK)
+	if (open_live(run, options, err) != STATUS_OK ||
+	        replay_open(options, &spec, &run->replay, err) != STATUS_OK)
 		return err->status;
 	begin(run);
 	enum status status = read_all(run, err);
@@ -285,12 +326,13 @@ static enum status run_all(struct run *run, const struct options *options, struc
 	if (status != STATUS_OK)
 		return status;
 	verify_end(run->verify, lane_is_open, run->replay);
+	run->judged = true;
 	verify_count(run->verify, &counts);
 	if (run->json)
 		print_summary_json(run, &counts);
 	else
 		print_summary(run, &counts);
-	return STATUS_OK;
+	return compare_live(run, err);
 }
 
 int run_verify(int argc, char **argv)
@@ -308,6 +350,7 @@ int run_verify(int argc, char **argv)
 		exit_code = command_fail(&err);
 	else
 		exit_code = run.reported ? EXIT_FAILED : EXIT_DONE;
+	live_free(run.live);
 	verify_free(run.verify);
 	replay_close(run.replay);
 	fact_reader_free(run.reader);
