@@ -49,7 +49,8 @@ struct pointer { /* by (package, distribution point) */
 	int64_t newest_job;      /* where the job of the newest release was applied */
 	uint64_t version, dp_id; /* of the last updated; 0: none yet */
 	int64_t release, staged; /* offsets that it rests on */
-	int64_t updated;         /* its own offset */
+	uint64_t held_up;        /* the look at orphans in which one of it was found to wait */
+	uint32_t orphans;        /* of it */
 };
 
 enum part_state {
@@ -133,6 +134,7 @@ struct verify {
 	uint32_t claim_count, claim_capacity, claim_free; /* free ones are linked by next */
 	struct orphan *orphans;
 	size_t orphan_count, orphan_capacity;
+	uint64_t looks; /* at them */
 	int64_t *lane_begins, *lane_next, *lane_ends; /* by topic and partition */
 	int64_t *answered, *consumed; /* by partition: the last job answered; how far the updater is known to
 	                                 have read staged */

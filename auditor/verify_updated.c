@@ -3,8 +3,6 @@
 #include "auditor/verify_room.h"
 #include "base/memory.h"
 
-#include <string.h>
-
 enum { ORPHANS_MOST = 65536, ORPHANS_FEW = 64, ORPHANS_STEP = 256 };
 
 static void violate_orphan(
@@ -147,7 +145,6 @@ static void move_pointer(struct verify *verify, const struct orphan *orphan, con
 	pointer->dp_id = orphan->dp_id;
 	pointer->release = release->offset;
 	pointer->staged = staged->offset;
-	pointer->updated = orphan->position.offset;
 	if (release->offset > *consumed)
 		*consumed = release->offset;
 }
@@ -171,13 +168,10 @@ static void prove(struct verify *verify, const struct orphan *orphan, const stru
 		        "its staged event or its release lies elsewhere than it says");
 		good = false;
 	}
-	if (!pointer->version || orphan->position.offset > pointer->updated) {
-		good = check_pointer(verify, orphan, release, staged, pointer) && good;
-		if (!pointer->version || release->offset >= pointer->release) {
-			move_pointer(verify, orphan, release, staged);
-			if (!verify->orphan_count)
-				forget_older(verify, orphan->release);
-		}
+	good = check_pointer(verify, orphan, release, staged, pointer) && good;
+	if (!pointer->version || release->offset >= pointer->release) {
+		move_pointer(verify, orphan, release, staged);
+		forget_older(verify, orphan->release);
 	}
 	verify->counts.updated_proven += good;
 	mark_part(verify, orphan, job);
@@ -203,29 +197,50 @@ static bool judge(struct verify *verify, const struct orphan *orphan, bool last)
 	return true;
 }
 
+/* In the lane's order for each pointer: one that waits holds up those behind it. */
 void orphans_look(struct verify *verify, bool all)
 {
 	size_t kept = 0, count = verify->orphan_count;
 
 	if (!all && count > ORPHANS_FEW && verify->counts.records % ORPHANS_STEP != 0)
 		return;
-	for (size_t i = 0; i < count; i++)
-		if (!judge(verify, &verify->orphans[i], all))
-			verify->orphans[kept++] = verify->orphans[i];
+	verify->looks++;
+	for (size_t i = 0; i < count; i++) {
+		const struct orphan orphan = verify->orphans[i];
+		struct pointer *pointer = fingerprints_find(&verify->pointers, orphan.pointer);
+		bool decided = pointer->held_up != verify->looks && judge(verify, &orphan, all);
+
+		pointer = fingerprints_find(&verify->pointers, orphan.pointer);
+		if (decided) {
+			pointer->orphans--;
+			continue;
+		}
+		pointer->held_up = verify->looks;
+		verify->orphans[kept++] = orphan;
+	}
 	verify->orphan_count = kept;
 }
 
 static void keep_orphan(struct verify *verify, const struct orphan *orphan)
 {
-	if (verify->orphan_count == ORPHANS_MOST) { /* the oldest have waited long enough */
-		judge(verify, &verify->orphans[0], true);
-		memmove(verify->orphans, verify->orphans + 1, --verify->orphan_count * sizeof(*orphan));
-	}
+	struct pointer *pointer = fingerprints_need(&verify->pointers, orphan->pointer);
+
+	pointer->orphans++;
 	if (verify->orphan_count == verify->orphan_capacity) {
 		verify->orphan_capacity = verify->orphan_capacity ? 2 * verify->orphan_capacity : 64;
-		verify->orphans = memory_resize(verify->orphans, verify->orphan_capacity * sizeof(*orphan));
+		verify->orphans =
+		        memory_resize(verify->orphans, verify->orphan_capacity * sizeof(*orphan));
 	}
 	verify->orphans[verify->orphan_count++] = *orphan;
+	if (verify->orphan_count == ORPHANS_MOST) /* they have waited long enough */
+		orphans_look(verify, true);
+}
+
+static bool is_held_up(const struct verify *verify, const struct orphan *orphan)
+{
+	const struct pointer *pointer = fingerprints_find(&verify->pointers, orphan->pointer);
+
+	return pointer && pointer->orphans;
 }
 
 void apply_updated(struct verify *verify, const struct fact *fact)
@@ -247,6 +262,6 @@ void apply_updated(struct verify *verify, const struct fact *fact)
 	if (!id_is_updated(fact))
 		violate(verify, VIOLATION_ID_WRONG, fact, "%.*s is not the id that this event would have",
 		        SHOWN(fact->id));
-	if (!judge(verify, &orphan, false))
+	if (is_held_up(verify, &orphan) || !judge(verify, &orphan, false))
 		keep_orphan(verify, &orphan);
 }
