@@ -12,7 +12,12 @@ enum { CELLS_MAX = 20000 };
 	" (SELECT error FROM copy c WHERE c.package = state.package"                                         \
 	"  AND c.distribution_point = state.distribution_point AND error IS NOT NULL"                        \
 	"  AND c.state IN ('pending', 'staging', 'retrying', 'failed', 'updating')"                          \
-	"  ORDER BY c.since DESC LIMIT 1)"
+	"  ORDER BY +c.since DESC LIMIT 1),"                                                                  \
+	" CASE WHEN state.state = 'updating' THEN state.desired"                                             \
+	"  WHEN state.state IN ('pending', 'staging', 'retrying', 'failed') THEN"                            \
+	"   (SELECT version FROM copy c WHERE c.package = state.package"                                     \
+	"    AND c.distribution_point = state.distribution_point AND c.state = state.state"                  \
+	"    ORDER BY coalesce(wanted, staged, since) DESC, version DESC LIMIT 1) END"
 
 static void begin_cell(struct buffer *out, struct query *query)
 {
@@ -23,6 +28,7 @@ static void begin_cell(struct buffer *out, struct query *query)
 	put_column(out, "staged", query, 3);
 	put_column(out, "live", query, 4);
 	put_column(out, "error", query, 5);
+	put_column(out, "coming", query, 6);
 }
 
 static void add_name(struct buffer *out, struct query *query)
@@ -227,7 +233,7 @@ static enum status put_cells(struct asking *asking, struct view package, struct 
 	json_begin(out, '{');
 	while ((status = query_next(cells, &row, err)) == STATUS_OK && row) {
 		begin_cell(out, cells);
-		put_pointer(out, cells, 6);
+		put_pointer(out, cells, 7);
 		json_key(out, "copies");
 		status = add_copies(copies, package, query_text(cells, 0), out, err);
 		if (status != STATUS_OK)

@@ -86,8 +86,8 @@ export function offset(route) {
 }
 
 /** 51–100 of 12,345, with links to the pages around. */
-export function pager(route, shown, total, what) {
-	const first = offset(route), size = PAGE_SIZE;
+export function pager(route, shown, total, what, size = PAGE_SIZE) {
+	const first = offset(route);
 	const step = (words, to, rel) => (to === undefined ? h("span", {"aria-disabled": "true"}, words)
 		: h("a", {href: changed(route, {offset: to}), rel}, words));
 	return h("nav", {"class": "pager", "aria-label": "Pages"},
@@ -109,6 +109,11 @@ export function waiting(job) {
 			missing.length > some.length && ` and ${count(missing.length - some.length)} more`]);
 }
 
+/** How many distribution points it covers, as far as that is known. */
+function points(job) {
+	return job.distribution_points?.length || Object.keys(job.outcomes ?? {}).length || job.waiting?.targets || undefined;
+}
+
 /** From its submission to its end, or to now. */
 export function age(job) {
 	const began = job.submitted ?? job.accepted;
@@ -124,7 +129,7 @@ export function jobTable(label, jobs, {withPackage = true} = {}) {
 		withPackage && {name: "Package", cell: (job) => (job.state === "dead_letter" ? foreign(job.package) : packageLink(job.package)), kind: "id plain"},
 		{name: "Version", cell: (job) => foreign(job.version), kind: "tight plain"},
 		{name: "Why", cell: (job) => (job.state === "held" ? waiting(job) : reason(job.reason, job.detail)), kind: "wide plain"},
-		{name: "Points", cell: (job) => count(job.distribution_points?.length ?? 0), kind: "number"},
+		{name: "Points", cell: (job) => foreign(points(job)), kind: "number"},
 		{name: "Duration", cell: age, kind: "number"},
 		{name: "Submitted", cell: (job) => time(job.submitted ?? job.accepted), kind: "number"},
 	].filter(Boolean), jobs, (job) => job.job);

@@ -26,9 +26,10 @@ function trouble(cell) {
 		copy.next_retry && copy.state === "retrying" && [", next ", time(copy.next_retry)])];
 }
 
+/** What else lies there, or is to: a version that was current once is staged still. */
 function copies(cell) {
 	const others = (cell.copies ?? []).filter((copy) => copy.version !== cell.live);
-	return others.length ? h("span", {class: "copies"}, others.map((copy) => h("span", {title: copy.digest}, foreign(copy.version), " ", badge(copy.state)))) : none();
+	return others.length ? h("span", {class: "copies"}, others.map((copy) => h("span", {title: copy.digest}, foreign(copy.version), " ", badge(copy.state === "updated" ? "staged" : copy.state)))) : none();
 }
 
 function points(entries) {

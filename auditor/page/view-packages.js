@@ -21,16 +21,17 @@ export function load(route, signal) {
 	return get(signal, "packages", {search, state, offset: offset(route), limit: PAGE_SIZE});
 }
 
-/** "staged: desired 1.0, staged 2.0, live 1.0": a cell in words. Pure. */
+/** "retrying: coming 2.0, desired 1.0, staged 1.0, live 1.0, error timeout": a cell in words. Pure. */
 export function cellWords(cell) {
-	const facts = [["desired", cell.desired], ["staged", cell.staged], ["live", cell.live], ["error", cell.error]]
+	const facts = [["coming", cell.coming], ["desired", cell.desired], ["staged", cell.staged], ["live", cell.live], ["error", cell.error]]
 		.filter(([, value]) => value).map(([name, value]) => `${name} ${value}`);
 	return cell.state + (facts.length ? ": " + facts.join(", ") : "");
 }
 
-/** What is live there, "→" what it is to become, or "+" what else is staged; where nothing is live, what is staged. Pure. */
+/** What is live there, "→" what is on its way, or "+" what else is staged; where nothing is live, what is staged. Pure. */
 export function cellVersions(cell) {
-	if (cell.desired && cell.desired !== cell.live) return cell.live ? `${cell.live} → ${cell.desired}` : `→ ${cell.desired}`;
+	const coming = cell.coming ?? cell.desired;
+	if (coming && coming !== cell.live) return `${cell.live ?? ""} → ${coming}`.trim();
 	if (cell.staged && cell.staged !== cell.live) return cell.live ? `${cell.live} + ${cell.staged}` : cell.staged;
 	return cell.live ?? "";
 }
@@ -96,5 +97,5 @@ export function render(data, route) {
 			h("p", {class: "readout", id: "readout"}, "Point at a cell, or walk the cells with the arrow keys, to read it.")]
 			: empty(filtered ? ["No package is like that. ", h("a", {href: link("packages")}, "Show all")] : "No package is in the log yet."),
 		matching.length > points.length && h("p", {class: "muted"}, `The first ${MOST_POINTS} of ${count(matching.length)} points; name some above.`),
-		h("div", {class: "foot"}, pager(route, data.items.length, data.total, "packages"), data.items.length ? legend() : null));
+		h("div", {class: "foot"}, pager(route, data.items.length, data.total, "packages", data.limit), data.items.length ? legend() : null));
 }

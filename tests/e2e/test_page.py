@@ -136,7 +136,11 @@ def test_the_overview_tells_who_is_held_and_why_and_forgets_it_once_released(sit
     site.system.publish(create, {**update, "gate": "all"})
     page.wait("the gated job and what it waits for", lambda: "1 of 2, missing lima" in (page.row("u-gated") or ""))
     page.wait("lima in trouble", lambda: "failing" in (page.row("lima", "Slow") or ""))
+    page.go("packages?search=GATED")
+    page.wait("what is coming", lambda: page.js("return document.querySelector('td')?.ariaLabel") == "lima: retrying: coming 1.0, error dp_error")
     site.fault(fault="none")
+    page.wait("both to be current", lambda: page.texts("td") == ["1.0", "1.0", ""] and page.count("td.is-current") == 2, deadline=30)
+    page.go()
     page.wait("the gated job to be held no more", lambda: page.row("u-gated", "Held") is None and page.row("u-held", "Held"), deadline=30)
     assert page.js("return window.loaded") == "once"
 
@@ -350,6 +354,11 @@ PURE_CASES = [
     ("router", "changed", [{"view": "packages", "parameters": {}, "query": {"offset": "50", "search": "a"}}, {"state": "failed"}],
      "#/packages?search=a&state=failed"),
     ("dom", "visible", ["a\u0000\u202eb\n\u007f\u200b"], "a⟨0000⟩⟨202E⟩b\n⟨007F⟩⟨200B⟩"),
+    ("view-packages", "cellVersions", [{"state": "pending", "coming": "2", "desired": "1", "staged": "1", "live": "1"}], "1 → 2"),
+    ("view-packages", "cellVersions", [{"state": "pending", "coming": "2"}], "→ 2"), ("view-packages", "cellVersions", [{"state": "staged", "staged": "2"}], "2"),
+    ("view-packages", "cellVersions", [{"state": "current", "desired": "1", "staged": "2", "live": "1"}], "1 + 2"),
+    ("view-record", "citations", [{"staged_position": {"partition": 0, "offset": 5}, "release_position": {"partition": "x"}, "original": None}],
+     [["the staged event it rests on", "staged", {"partition": 0, "offset": 5}]]),
     ("grid", "next", ["ArrowRight", False, 0, 3, 5, 4], [0, 3]), ("grid", "next", ["ArrowDown", False, 0, 3, 5, 4], [1, 3]),
     ("grid", "next", ["End", True, 0, 0, 5, 4], [4, 3]), ("grid", "next", ["Home", False, 2, 3, 5, 4], [2, 0]), ("grid", "next", ["x", False, 0, 0, 5, 4], None),
     ("chart", "bars", [[0, 1, 1000], 30, 100, 1], [{"x": 0, "y": 100, "width": 9, "height": 0}, {"x": 10, "y": 98.5, "width": 9, "height": 1.5},
