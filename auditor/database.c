@@ -1,5 +1,6 @@
 /* SQLite behind plain functions: opening, refusing what is not ours, statements and their columns. */
 #include "auditor/database_room.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -46,6 +47,9 @@ static enum status fail(struct database *database, int code, struct error *err)
 		        "%s cannot be opened or written (%s): is its folder there, and may this user write "
 		        "it?",
 		        name, words);
+	case SQLITE_INTERRUPT:
+		return error_set(err, STATUS_RETRY, "database_slow",
+		        "the answer from %s took too long: ask for less, or again later", name);
 	case SQLITE_FULL:
 		return error_set(err, STATUS_FATAL, "database_failed",
 		        "no room to write %s: make room on its disk and run it again", name);
@@ -269,6 +273,21 @@ void database_close(struct database *database)
 	free(database->name);
 	free(database->prefix);
 	free(database);
+}
+
+static int is_late(void *context)
+{
+	const struct database *database = context;
+
+	return clock_monotonic_ms() > database->deadline_ms;
+}
+
+void database_set_time(struct database *database, int64_t ms)
+{
+	enum { LOOK_EVERY = 10000 /* steps of SQLite's machine */ };
+
+	database->deadline_ms = clock_monotonic_ms() + ms;
+	sqlite3_progress_handler(database->handle, ms ? LOOK_EVERY : 0, is_late, database);
 }
 
 enum status database_begin_reading(struct database *database, struct error *err)

@@ -84,6 +84,10 @@ bool query_is_int(struct query *query, int column);
 int64_t query_int(struct query *query, int column);
 struct view query_text(struct query *query, int column); /* also of BLOBs */
 
+/* All that is asked from now on must be answered within this time: what is not fails with "database_slow"
+ * (STATUS_RETRY). 0: as long as it takes, as at first. */
+void database_set_time(struct database *database, int64_t ms);
+
 must_check enum status database_begin_reading(struct database *database, struct error *err);
 void database_end_reading(struct database *database);
 
