@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { READER_WAIT_MS = 5000 };
+enum { READER_WAIT_MS = 5000, ANSWER_MS = 5000 };
 
 const struct http_header api_headers[] = {
         {"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src "
@@ -49,6 +49,7 @@ static void refuse_error(
 
 static enum status ask_database(struct asking *asking, api_answer *answer, struct error *err)
 {
+	database_set_time(asking->database, ANSWER_MS);
 	enum status status = database_begin_reading(asking->database, err);
 
 	if (status != STATUS_OK)
@@ -143,6 +144,8 @@ static void add_metrics(void *context, struct buffer *out)
 	const struct api *api = context;
 	struct database *database = readers_take(api->readers, READER_WAIT_MS);
 
+	if (database)
+		database_set_time(database, ANSWER_MS);
 	answer_metrics(api, database, out);
 	if (database)
 		readers_give_back(api->readers, database);

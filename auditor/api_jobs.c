@@ -78,7 +78,7 @@ enum status answer_jobs(struct asking *asking, struct error *err)
 {
 	struct buffer *out = asking->out;
 	struct page_range range;
-	struct job_filter filter;
+	struct job_filter filter = {0};
 	int64_t total;
 
 	if (argument_range(asking->request, &range, err) != STATUS_OK ||

@@ -326,8 +326,8 @@ static void default_limits(struct http_spec *spec)
 enum status http_open(
         const char *listen, const struct http_spec *spec, struct http_server **ret, struct error *err)
 {
-	struct addrinfo *address;
-	char *host;
+	struct addrinfo *address = NULL;
+	char *host = NULL;
 
 	if (resolve(listen, &host, &address, err) != STATUS_OK)
 		return err->status;
