@@ -183,6 +183,8 @@ static enum status tell_list(const struct options *options, struct error *err)
 	enum status status = option_moment(options, "since", clock_wall_ms(), 0, &list.since_ms, err);
 
 	if (status == STATUS_OK)
+		status = reading_twice(options, err);
+	if (status == STATUS_OK)
 		status = read_letters(options, &list, err);
 	if (status == STATUS_OK && options_switch(options, "json"))
 		print_json(&list);

@@ -23,9 +23,11 @@ static enum status find_moment(const struct options *options, struct cut *cut, s
 	        .first_offset = first_offset,
 	        .context = &cut->place};
 	struct reading reading;
-	enum status status = reading_open(options, &spec, &reading, err);
 	bool found = false, met = false;
+	enum status status = reading_twice(options, err);
 
+	if (status == STATUS_OK)
+		status = reading_open(options, &spec, &reading, err);
 	if (status != STATUS_OK)
 		return status;
 	while (!met && (status = reading_next(&reading, &found, err)) == STATUS_OK && found)

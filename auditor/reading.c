@@ -5,6 +5,8 @@
 #include "command/command.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { WAIT_MS = 500, RECORDS_PER_METER = 1024 };
 
@@ -81,4 +83,16 @@ enum status reading_next(struct reading *reading, bool *ret_found, struct error 
 		show_progress(reading);
 	*ret_found = true;
 	return STATUS_OK;
+}
+
+enum status reading_twice(const struct options *options, struct error *err)
+{
+	const char *dump = options_text(options, "dump");
+	struct stat about;
+
+	if (!dump || strcmp(dump, "-") != 0 || (fstat(STDIN_FILENO, &about) == 0 && S_ISREG(about.st_mode)))
+		return STATUS_OK;
+	return error_set(err, STATUS_REJECT, "usage",
+	        "the log is read twice for this, and a pipe gives it once: put the dump into a file and name "
+	        "that with --dump");
 }

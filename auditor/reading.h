@@ -25,6 +25,9 @@ void reading_close(struct reading *reading); /* also one of zeroes */
 /* *ret_found false: that was all. "kafka_unreachable" where nothing came for --timeout. */
 must_check enum status reading_next(struct reading *reading, bool *ret_found, struct error *err);
 
+/* Who reads the log twice can't read it from a pipe: fails as "usage". */
+must_check enum status reading_twice(const struct options *options, struct error *err);
+
 /* Up to where the log is read: all of it, up to a moment, or up to a record, which is the last. */
 struct cut {
 	bool by_place;
