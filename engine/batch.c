@@ -111,6 +111,7 @@ static void apply_record(struct shard *shard, const struct record *record)
 	bool has_state = route_key_has_state(record->key);
 	int32_t partition = has_state ? kafka_partition_of(shard->kafka, record->key) : shard->partition;
 
+	shard->batch.bytes += record->key.len + record->value.len;
 	if (shard->batch.records++ == 0)
 		shard->batch.first_offset = record->position.offset;
 	outbox_record_is(shard->outbox, record);

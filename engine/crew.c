@@ -32,7 +32,8 @@ struct crew {
 	struct shard_limits limits;
 	pthread_mutex_t lock; /* of changes of the two below, and of other threads' looks at them */
 	struct member *members;
-	struct map *notices; /* name → struct view, with its bytes behind it */
+	uint64_t retired[COUNTS]; /* of shards that are gone */
+	struct map *notices;      /* name → struct view, with its bytes behind it */
 };
 
 struct crew *crew_new(
@@ -188,6 +189,7 @@ enum status crew_reap(struct crew *crew, struct error *err)
 			continue;
 		}
 		pthread_mutex_lock(&crew->lock);
+		shard_sum_counts(member->shard, crew->retired);
 		*at = member->next;
 		pthread_mutex_unlock(&crew->lock);
 		shard_free(member->shard);
@@ -235,56 +237,29 @@ void crew_positions(struct crew *crew, int64_t *positions)
 			positions[member->partition] = kafka_noted_position(member->kafka);
 }
 
-struct gauge {
-	const char *name, *type, *help;
-	size_t offset;
-};
-
-#define FIELD(name) offsetof(struct shard_status, name)
-static const struct gauge gauges[] = {
-        {"holdpoint_position_offset", "gauge", "Input offset up to which all is applied.", FIELD(position)},
-        {"holdpoint_restored_rows", "gauge", "Rows read at the last restore.", FIELD(restored_rows)},
-        {"holdpoint_states", "gauge", "Keys that have a state.", FIELD(states)},
-        {"holdpoint_effects_under_way", "gauge", "Effects started and not come back.",
-                FIELD(effects_under_way)},
-        {"holdpoint_effects_waiting", "gauge", "Effects wanted that wait for a place in their lane.",
-                FIELD(effects_waiting)},
-        {"holdpoint_records_total", "counter", "Input records applied.", FIELD(records)},
-        {"holdpoint_commits_total", "counter", "Transactions committed.", FIELD(commits)},
-        {"holdpoint_losses_total", "counter", "Times the shard was lost and claimed again.", FIELD(losses)},
-        {"holdpoint_dead_letters_total", "counter", "Records sent to the dead letters.", FIELD(dead_letters)},
-        {"holdpoint_reroutes_total", "counter", "Records sent on to their right partition.", FIELD(reroutes)},
-};
-
-static void add_shard_metrics(struct crew *crew, struct buffer *out)
+void crew_look(struct crew *crew, struct crew_view *ret)
 {
-	for (size_t g = 0; g < sizeof(gauges) / sizeof(*gauges); g++) {
-		buffer_add_format(out, "# HELP %s %s\n# TYPE %s %s\n", gauges[g].name, gauges[g].help,
-		        gauges[g].name, gauges[g].type);
-		for (struct member *member = crew->members; member; member = member->next) {
-			struct shard_status status;
-			int64_t value; /* all these fields have 64 bits */
+	size_t members = 0;
 
-			shard_read_status(member->shard, &status);
-			memcpy(&value, (const char *)&status + gauges[g].offset, sizeof(value));
-			if (!member->ending)
-				buffer_add_format(out, "%s{role=\"%s\",partition=\"%d\"} %lld\n",
-				        gauges[g].name, crew->spec->role, (int)member->partition,
-				        (long long)value);
-		}
+	*ret = (struct crew_view){.shards = NULL};
+	pthread_mutex_lock(&crew->lock);
+	memcpy(ret->counts, crew->retired, sizeof(ret->counts));
+	for (struct member *member = crew->members; member; member = member->next)
+		members++;
+	ret->shards = memory_alloc((members + 1) * sizeof(*ret->shards));
+	for (struct member *member = crew->members; member; member = member->next) {
+		shard_sum_counts(member->shard, ret->counts);
+		if (member->ending)
+			continue;
+		struct crew_shard *shard = &ret->shards[ret->count++];
+		shard->partition = member->partition;
+		shard_read_status(member->shard, &shard->status);
+		ret->running += shard->status.phase == SHARD_RUNNING;
 	}
+	pthread_mutex_unlock(&crew->lock);
 }
 
-void crew_report(struct crew *crew, size_t *ret_count, size_t *ret_ready, struct buffer *out)
+void crew_view_release(struct crew_view *view)
 {
-	*ret_count = *ret_ready = 0;
-	pthread_mutex_lock(&crew->lock);
-	for (struct member *member = crew->members; member; member = member->next)
-		if (!member->ending) {
-			++*ret_count;
-			*ret_ready += is_running(member);
-		}
-	if (out)
-		add_shard_metrics(crew, out);
-	pthread_mutex_unlock(&crew->lock);
+	free(view->shards);
 }

@@ -29,8 +29,17 @@ size_t crew_outstanding(struct crew *crew); /* effects not come back */
 
 void crew_notice(struct crew *crew, const char *name, struct view notice); /* any thread */
 void crew_positions(struct crew *crew, int64_t *positions);                /* by partition; −1: none */
-/* Any thread: how many shards there are, how many of them run; metrics as Prometheus text where out is not
- * NULL. */
-void crew_report(struct crew *crew, size_t *ret_count, size_t *ret_ready, struct buffer *out);
+
+/* Any thread: the shards that are not ending, and what all that there ever were have counted. */
+struct crew_view {
+	struct crew_shard {
+		int32_t partition;
+		struct shard_status status;
+	} * shards;
+	size_t count, running;
+	uint64_t counts[COUNTS];
+};
+void crew_look(struct crew *crew, struct crew_view *ret);
+void crew_view_release(struct crew_view *view);
 
 #endif

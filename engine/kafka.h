@@ -73,6 +73,9 @@ must_check enum outcome kafka_still_ours(struct kafka *kafka, int64_t position, 
 /* The offset that lag tools should see; sent lazily, outside transactions, for eyes only. */
 void kafka_note_position(struct kafka *kafka, int64_t position);
 
+/* Where the input ends, as far as is known: for eyes only. -1: nothing is known. */
+int64_t kafka_input_end(const struct kafka *kafka);
+
 /* The partition that key belongs to, murmur2 over the topic's partition count. */
 int32_t kafka_partition_of(const struct kafka *kafka, struct view key);
 

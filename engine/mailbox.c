@@ -1,5 +1,6 @@
 /* What other threads may do with a shard: everything passes through its two queues and some atomic numbers.
  */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "engine/shard_internal.h"
 
@@ -154,6 +155,14 @@ void shard_set_phase(struct shard *shard, int phase)
 	atomic_store(&shard->phase, phase);
 }
 
+void shard_publish_lag(struct shard *shard)
+{
+	int64_t next = shard->term->progress.next;
+	int64_t lag = kafka_input_end(shard->kafka) - (next < 0 ? 0 : next);
+
+	atomic_store_explicit(&shard->lag, lag > 0 ? lag : 0, memory_order_relaxed);
+}
+
 void shard_publish(struct shard *shard)
 {
 	const struct term *term = shard->term;
@@ -163,6 +172,19 @@ void shard_publish(struct shard *shard)
 	atomic_store(&shard->states, (int64_t)store_count(term->store));
 	atomic_store(&shard->under_way, (int64_t)effects_table_under_way(term->effects));
 	atomic_store(&shard->waiting, (int64_t)effects_table_waiting(term->effects));
+	atomic_store(&shard->held, (int64_t)term->waiting);
+	atomic_store(&shard->held_since_ms, timers_next(term->oldest));
+	atomic_store(&shard->published_offset_ms, shard->clock_offset_ms);
+	shard_publish_lag(shard);
+}
+
+/* By now, also where the shard itself hangs. */
+static int64_t waiting_ms(struct shard *shard)
+{
+	int64_t since = atomic_load(&shard->held_since_ms);
+	int64_t age = clock_monotonic_ms() + atomic_load(&shard->published_offset_ms) - since;
+
+	return since == INT64_MAX || age < 0 ? 0 : age;
 }
 
 void shard_read_status(struct shard *shard, struct shard_status *ret)
@@ -173,11 +195,15 @@ void shard_read_status(struct shard *shard, struct shard_status *ret)
 	ret->states = atomic_load(&shard->states);
 	ret->effects_under_way = atomic_load(&shard->under_way);
 	ret->effects_waiting = atomic_load(&shard->waiting);
-	ret->records = atomic_load(&shard->records);
-	ret->commits = atomic_load(&shard->commits);
-	ret->losses = atomic_load(&shard->losses);
-	ret->dead_letters = atomic_load(&shard->dead_letters);
-	ret->reroutes = atomic_load(&shard->reroutes);
+	ret->lag = atomic_load(&shard->lag);
+	ret->restored_ms = atomic_load(&shard->restored_ms);
+	ret->waiting = atomic_load(&shard->held);
+	ret->waiting_ms = waiting_ms(shard);
+}
+
+void shard_sum_counts(const struct shard *shard, uint64_t sums[COUNTS])
+{
+	counts_sum(&shard->counts, sums);
 }
 
 static void free_mail(struct shard *shard)
@@ -218,6 +244,7 @@ struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t par
 	shard->outbox = outbox_new();
 	suspicion_init(&shard->suspicion, shard->limits.batch_records);
 	shard->position = -1;
+	shard->held_since_ms = INT64_MAX;
 	return shard;
 }
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 enum {
-	KINDS = OUTBOX_REROUTE + 1,
 	HEADERS_MAX = 16,
 	KEY_SHOWN_MAX = 4096,
 	KEPT_MESSAGES_MAX = 8192,
@@ -22,7 +21,8 @@ enum {
 struct outbox {
 	struct arena arena;
 	struct outbox_message *messages;
-	size_t count, capacity, bytes, kinds[KINDS];
+	size_t count, capacity, bytes;
+	struct outbox_tally tallies[OUTBOX_LANES];
 	bool overfull;
 
 	struct view key;                   /* about: copied */
@@ -67,6 +67,21 @@ static size_t size_of(const struct outbox_message *message)
 	return size;
 }
 
+static int lane_of(const struct outbox_message *message)
+{
+	switch (message->kind) {
+	case OUTBOX_RECORD:
+		return message->output;
+	case OUTBOX_ROW:
+		return OUTBOX_LANE_CHANGELOG;
+	case OUTBOX_DEAD_LETTER:
+		return OUTBOX_LANE_DEAD_LETTERS;
+	case OUTBOX_REROUTE:
+		return OUTBOX_LANE_INPUT;
+	}
+	abort();
+}
+
 /* Takes a message whose bytes are in the arena already; false where it would pass the transaction's bound. */
 static void append(struct outbox *outbox, const struct outbox_message *message)
 {
@@ -82,7 +97,9 @@ static void append(struct outbox *outbox, const struct outbox_message *message)
 		        memory_resize(outbox->messages, outbox->capacity * sizeof(*outbox->messages));
 	}
 	outbox->messages[outbox->count++] = *message;
-	outbox->kinds[message->kind]++;
+	struct outbox_tally *tally = &outbox->tallies[lane_of(message)];
+	tally->count++;
+	tally->bytes += size;
 	outbox->bytes += size;
 }
 
@@ -290,9 +307,9 @@ size_t outbox_count(const struct outbox *outbox)
 	return outbox->count;
 }
 
-size_t outbox_count_of(const struct outbox *outbox, enum outbox_kind kind)
+struct outbox_tally outbox_tally(const struct outbox *outbox, int lane)
 {
-	return outbox->kinds[kind];
+	return outbox->tallies[lane];
 }
 
 size_t outbox_bytes(const struct outbox *outbox)

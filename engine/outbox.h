@@ -82,7 +82,13 @@ void outbox_dead_letter_at(struct outbox *outbox, const char *stage, const char 
 void outbox_reroute(struct outbox *outbox, int32_t partition);
 void outbox_engine_row(struct outbox *outbox, const char *key, struct view value); /* "@position" … */
 size_t outbox_count(const struct outbox *outbox);
-size_t outbox_count_of(const struct outbox *outbox, enum outbox_kind kind);
+/* How much goes where: outputs by number, then the changelog, the dead letters, the input. */
+enum { OUTBOX_OUTPUTS = 8, OUTBOX_LANES = OUTBOX_OUTPUTS + 3 };
+enum { OUTBOX_LANE_CHANGELOG = OUTBOX_OUTPUTS, OUTBOX_LANE_DEAD_LETTERS, OUTBOX_LANE_INPUT };
+struct outbox_tally {
+	size_t count, bytes;
+};
+struct outbox_tally outbox_tally(const struct outbox *outbox, int lane);
 size_t outbox_bytes(const struct outbox *outbox);
 bool outbox_is_overfull(
         const struct outbox *outbox); /* something did not fit: the batch must not be committed */

@@ -42,6 +42,7 @@ static enum outcome claim(struct shard *shard, int64_t *ret_offset, struct error
 
 	shard_set_phase(shard, SHARD_CLAIMING);
 	enum outcome outcome = kafka_claim(shard->kafka, &term->claim, ret_offset, &time_ms, err);
+	counts_add(&shard->counts, COUNT_CLAIMS, outcome == OUTCOME_OK);
 	shard->clock_offset_ms = time_ms - clock_monotonic_ms();
 	shard->now_ms = time_ms;
 	return outcome;
@@ -61,11 +62,14 @@ static enum outcome commit(struct shard *shard, struct error *err)
 	int64_t before = clock_monotonic_ms();
 	enum outcome outcome = kafka_commit(shard->kafka, shard->outbox, err);
 
-	if (outcome == OUTCOME_OK) {
-		shard->proven_ms = before;
-		shard->needs_proof = false;
-		atomic_fetch_add(&shard->commits, 1);
+	if (outcome != OUTCOME_OK) {
+		counts_add(&shard->counts, COUNT_FAILED, 1);
+		return outcome;
 	}
+	shard->proven_ms = before;
+	shard->needs_proof = false;
+	counts_add_commit(&shard->counts, clock_monotonic_ms() - before);
+	counts_add_outbox(&shard->counts, shard->outbox);
 	return outcome;
 }
 
@@ -204,9 +208,8 @@ static enum outcome note_failure(struct shard *shard, bool refused, struct error
 static void count_batch(struct shard *shard)
 {
 	suspicion_passed(&shard->suspicion, shard->batch.records);
-	atomic_fetch_add(&shard->records, shard->batch.records);
-	atomic_fetch_add(&shard->dead_letters, outbox_count_of(shard->outbox, OUTBOX_DEAD_LETTER));
-	atomic_fetch_add(&shard->reroutes, outbox_count_of(shard->outbox, OUTBOX_REROUTE));
+	counts_add(&shard->counts, COUNT_RECORDS_IN, shard->batch.records);
+	counts_add(&shard->counts, COUNT_BYTES_IN, shard->batch.bytes);
 	if (shard->term->progress.next >= 0)
 		kafka_note_position(shard->kafka, shard->term->progress.next);
 }
@@ -237,8 +240,10 @@ static enum outcome take_in_and_commit(struct shard *shard, struct error *err)
 	enum outcome outcome = batch_gather(shard, err);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	if (shard->batch.records + shard->batch.others == 0 && !shard->needs_proof)
+	if (shard->batch.records + shard->batch.others == 0 && !shard->needs_proof) {
+		shard_publish_lag(shard);
 		return OUTCOME_OK;
+	}
 	term_settle(shard->term);
 	outcome = start_early(shard, err);
 	if (outcome == OUTCOME_OK)
@@ -324,11 +329,11 @@ static int phase_after(enum outcome outcome)
 	return outcome == OUTCOME_ENDED ? SHARD_ENDED : SHARD_CLAIMING;
 }
 
-static void log_running(const struct shard *shard, int64_t since_ms)
+static void log_running(const struct shard *shard)
 {
 	log_line(LOG_INFO, "shard running", "partition", log_number(shard->partition), "position",
 	        log_number(shard->term->progress.next), "keys", log_number(store_count(shard->term->store)),
-	        "restored_ms", log_number(clock_monotonic_ms() - since_ms), NULL);
+	        "restored_ms", log_number(shard->restored_ms), NULL);
 }
 
 static enum outcome serve_term(struct shard *shard, struct error *err)
@@ -345,9 +350,10 @@ static enum outcome serve_term(struct shard *shard, struct error *err)
 	if (outcome == OUTCOME_OK)
 		outcome = load(shard, err);
 	if (outcome == OUTCOME_OK) {
+		shard->restored_ms = clock_monotonic_ms() - began;
 		shard_publish(shard);
 		shard_set_phase(shard, SHARD_RUNNING);
-		log_running(shard, began);
+		log_running(shard);
 		outcome = run(shard, err);
 	}
 	shard_set_phase(shard, phase_after(outcome));
@@ -361,7 +367,8 @@ static enum outcome outlast_loss(struct shard *shard, struct error *err)
 {
 	enum outcome outcome;
 
-	atomic_fetch_add(&shard->losses, 1);
+	counts_add(&shard->counts, COUNT_LOSSES, 1);
+	counts_add(&shard->counts, COUNT_FENCES, strcmp(err->code, "fenced") == 0);
 	shard_take_control(shard);
 	if (shard->ended)
 		return OUTCOME_ENDED;

@@ -1,6 +1,7 @@
 #ifndef ENGINE_SHARD_H
 #define ENGINE_SHARD_H
 
+#include "engine/counts.h"
 #include "engine/kafka.h"
 #include "engine/worker.h"
 
@@ -25,10 +26,10 @@ struct shard_limits {
 	int64_t drain_ms;     /* at the end, wait so long for cancelled effects; 0: 2,000 */
 };
 
-struct shard_status { /* a snapshot for health and logs; any thread */
+struct shard_status { /* a snapshot for those who watch and for logs; any thread */
 	enum { SHARD_CLAIMING, SHARD_RESTORING, SHARD_RUNNING, SHARD_ENDED, SHARD_REFUSED } phase;
-	int64_t position, restored_rows, states, effects_under_way, effects_waiting;
-	uint64_t records, commits, losses, dead_letters, reroutes;
+	int64_t position, lag, restored_rows, restored_ms, states, effects_under_way, effects_waiting;
+	int64_t waiting, waiting_ms; /* of the machine's: how much, and for how long the oldest has */
 };
 
 struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t partition, struct kafka *kafka,
@@ -50,6 +51,7 @@ void shard_resume(struct shard *shard);          /* … until this: it came back
 void shard_notice(struct shard *shard, const char *name,
         struct view notice); /* copied; kept for the next restore too */
 void shard_read_status(struct shard *shard, struct shard_status *ret);
+void shard_sum_counts(const struct shard *shard, uint64_t sums[COUNTS]); /* adds them */
 
 /* For kafka_wait(): what to poll beside the input. */
 int shard_completions_fd(const struct shard *shard);

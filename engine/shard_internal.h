@@ -2,6 +2,7 @@
 #define ENGINE_SHARD_INTERNAL_H
 
 #include "base/queue.h"
+#include "engine/counts.h"
 #include "engine/shard.h"
 #include "engine/suspicion.h"
 #include "engine/term.h"
@@ -42,6 +43,7 @@ struct control {
 struct batch {
 	int64_t first_offset; /* of its first record */
 	size_t records, others;
+	uint64_t bytes; /* of the records */
 };
 
 struct shard {
@@ -56,8 +58,9 @@ struct shard {
 	_Atomic size_t outstanding;
 	_Atomic uint64_t hush_asked, hush_answered;
 	_Atomic int phase;
-	_Atomic int64_t position, restored_rows, states, under_way, waiting;
-	_Atomic uint64_t records, commits, losses, dead_letters, reroutes;
+	_Atomic int64_t position, lag, restored_rows, restored_ms, states, under_way, waiting;
+	_Atomic int64_t held, held_since_ms, published_offset_ms; /* log time minus monotonic time */
+	struct counts counts;
 
 	/* kept from term to term */
 	struct outbox *outbox;
@@ -81,6 +84,7 @@ struct shard {
 
 void shard_take_control(struct shard *shard);
 void shard_publish(struct shard *shard);
+void shard_publish_lag(struct shard *shard);
 void shard_set_phase(struct shard *shard, int phase);
 
 struct completion *completion_new(struct shard *shard, struct effect *effect);

@@ -8,11 +8,13 @@
 #include <stdint.h>
 
 struct effect;
+struct waits;
 
 /* All that a shard keeps of one key. */
 struct cell {
 	void *state; /* the machine's */
 	struct timer timer;
+	struct waits *waits;     /* NULL where nothing of it waits; the term's */
 	struct effect **effects; /* waiting or under way; sorted by tag; the effect table's */
 	uint32_t effect_count;
 	uint32_t hash, index; /* the store's */

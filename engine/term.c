@@ -21,6 +21,7 @@ struct term *term_new(
 	term->store = store_new();
 	term->timers = timers_new();
 	term->effects = effects_table_new(lane_limit, spec->effector.cancel, shell);
+	term->oldest = timers_new();
 	term->rows = map_new();
 	return term;
 }
@@ -30,8 +31,11 @@ void term_free(struct term *term)
 	if (!term)
 		return;
 	map_free(term->rows, free);
+	for (size_t i = 0; i < store_count(term->store); i++)
+		free(store_at(term->store, i)->waits);
 	effects_table_free(term->effects);
 	timers_free(term->timers);
+	timers_free(term->oldest);
 	store_free(term->store, term->spec->machine.state_free);
 	free(term->touched);
 	free(term);
@@ -111,6 +115,34 @@ struct cell *term_cell(struct term *term, struct view key)
 	return cell;
 }
 
+/* What of a cell waits. */
+struct waits {
+	struct timer since; /* in the term's heap, whose first is the oldest */
+	uint32_t count;
+};
+
+static void note_waiting(struct term *term, struct cell *cell)
+{
+	struct waiting (*waiting)(const void *state) = term->spec->machine.waiting;
+
+	if (!waiting)
+		return;
+	struct waiting now = waiting(cell->state);
+	if (!now.count && !cell->waits)
+		return;
+	if (!cell->waits) {
+		cell->waits = memory_alloc(sizeof(*cell->waits));
+		timer_init(&cell->waits->since);
+	}
+	term->waiting = term->waiting - cell->waits->count + now.count;
+	cell->waits->count = now.count;
+	timers_set(term->oldest, &cell->waits->since, now.count ? now.since_ms : INT64_MAX);
+	if (!now.count) {
+		free(cell->waits);
+		cell->waits = NULL;
+	}
+}
+
 static void touch(struct term *term, struct cell *cell)
 {
 	if (cell->touched)
@@ -123,15 +155,18 @@ static void touch(struct term *term, struct cell *cell)
 	term->touched[term->touched_count++] = cell;
 }
 
-void term_apply(struct term *term, struct cell *cell, const struct event *event, int64_t now_ms,
-        struct outbox *outbox)
+void term_apply(
+        struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox)
 {
+	event->waiting = term->waiting;
 	struct view none = {NULL, 0};
 
 	outbox_about(outbox, event->key, event->record ? event->record->traceparent : none);
 	term->spec->machine.apply(term->shell, cell ? cell->state : NULL, event, now_ms, outbox);
-	if (cell)
-		touch(term, cell);
+	if (!cell)
+		return;
+	note_waiting(term, cell);
+	touch(term, cell);
 }
 
 static void settle(struct term *term, struct cell *cell)
@@ -142,6 +177,7 @@ static void settle(struct term *term, struct cell *cell)
 	timers_set(term->timers, &cell->timer, machine->wake_at(cell->state));
 	effects_table_derive(term->effects, cell, machine->effects);
 	if (cell->effect_count == 0 && machine->state_is_empty(cell->state)) {
+		assert(!cell->waits);
 		timers_set(term->timers, &cell->timer, INT64_MAX);
 		machine->state_free(cell->state);
 		store_remove(term->store, cell);
@@ -159,6 +195,8 @@ void term_settle_all(struct term *term)
 {
 	assert(term->touched_count == 0);
 	/* downwards: a removed cell's place is taken by one that was visited already */
-	for (size_t i = store_count(term->store); i-- > 0;)
+	for (size_t i = store_count(term->store); i-- > 0;) {
+		note_waiting(term, store_at(term->store, i));
 		settle(term, store_at(term->store, i));
+	}
 }

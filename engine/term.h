@@ -18,6 +18,8 @@ struct term {
 	struct store *store;
 	struct timers *timers;
 	struct effects_table *effects;
+	struct timers *oldest; /* of what waits */
+	size_t waiting;
 
 	struct map *rows; /* the last value of each row, between restore and term_load() */
 	int64_t row_count;
@@ -35,8 +37,8 @@ must_check enum status term_load(struct term *term, struct error *err);
 
 struct cell *term_cell(struct term *term, struct view key); /* made where there is none */
 /* Applies one event to a cell (NULL: the key can have no state), which is then touched. */
-void term_apply(struct term *term, struct cell *cell, const struct event *event, int64_t now_ms,
-        struct outbox *outbox);
+void term_apply(
+        struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox);
 /* Derives anew what touched states call for: timers, effects, and whether they are still needed at all. */
 void term_settle(struct term *term);
 void term_settle_all(struct term *term);

@@ -5,10 +5,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "engine/crew.h"
+#include "engine/crew_metrics.h"
 #include "engine/health.h"
+#include "engine/metrics.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +63,8 @@ struct worker {
 	struct crew *crew;
 	struct health *health;
 	void *shell;
-	int64_t positions_due_ms;
+	int64_t positions_due_ms, started_ms;
+	atomic_bool reload_failed; /* the last one */
 	int exit_code;
 	bool stopping;
 };
@@ -124,7 +127,8 @@ static void reload(struct worker *worker)
 	if (!worker->shell || !worker->spec->reload)
 		return;
 	buffer_init(&what, RELOADED_MAX);
-	if (worker->spec->reload(worker->shell, &what, &err) == STATUS_OK)
+	worker->reload_failed = worker->spec->reload(worker->shell, &what, &err) != STATUS_OK;
+	if (!worker->reload_failed)
 		log_line(LOG_INFO, "reloaded", "now", buffer_view(&what).data, NULL);
 	else
 		log_line(LOG_ERROR, "not reloaded, all stays as it was", "code", err.code, "error",
@@ -256,29 +260,47 @@ static void drain(struct worker *worker)
 static bool is_ready(void *context, struct buffer *why)
 {
 	struct worker *worker = context;
-	size_t count, ready;
+	struct crew_view view;
 
-	crew_report(worker->crew, &count, &ready, NULL);
+	crew_look(worker->crew, &view);
 	bool joined = group_has_joined(worker->process);
-	buffer_add_format(why, "%s the group; %zu of %zu shards run", joined ? "in" : "not in", ready, count);
-	return joined && ready == count;
+	buffer_add_format(why, "%s the group; %zu of %zu shards run", joined ? "in" : "not in", view.running,
+	        view.count);
+	crew_view_release(&view);
+	return joined && view.running == view.count;
+}
+
+/* A gauge of the whole worker. */
+static void add_gauge(
+        const struct worker *worker, struct buffer *out, const char *name, const char *help, int64_t value)
+{
+	char labels[64];
+
+	snprintf(labels, sizeof(labels), "role=\"%s\"", worker->spec->role);
+	metric_one(out, name, METRIC_GAUGE, help, labels, value);
 }
 
 static void add_metrics(void *context, struct buffer *out)
 {
 	struct worker *worker = context;
-	size_t count, ready;
+	struct crew_view view;
+	char labels[128];
 
-	crew_report(worker->crew, &count, &ready, out);
-	buffer_add_format(out,
-	        "# HELP holdpoint_shards Shards given to this worker.\n# TYPE holdpoint_shards "
-	        "gauge\nholdpoint_shards %zu\n"
-	        "# HELP holdpoint_shards_running Shards that are restored and run.\n# TYPE "
-	        "holdpoint_shards_running gauge\n"
-	        "holdpoint_shards_running %zu\n",
-	        count, ready);
+	snprintf(labels, sizeof(labels), "role=\"%s\",version=\"%s\"", worker->spec->role, HOLDPOINT_VERSION);
+	metric_one(out, "holdpoint_build_info", METRIC_GAUGE, "What this is; always 1.", labels, 1);
+	add_gauge(worker, out, "holdpoint_partitions",
+	        "Partitions of the input topic: shards of all workers.", process_partitions(worker->process));
+	add_gauge(worker, out, "holdpoint_group_joined", "Whether the consumer group has answered: 1 or 0.",
+	        group_has_joined(worker->process));
+	add_gauge(worker, out, "holdpoint_reload_successful",
+	        "Whether the files read again on SIGHUP were good when last read: 1 or 0.",
+	        !atomic_load(&worker->reload_failed));
+	crew_look(worker->crew, &view);
+	crew_metrics(worker->spec, &view, out);
+	crew_view_release(&view);
 	if (worker->spec->metrics)
 		worker->spec->metrics(worker->shell, out);
+	metrics_process(out, worker->started_ms);
 }
 
 static enum status read_limits(const struct options *options, struct shard_limits *ret_shards,
@@ -383,7 +405,7 @@ static struct option_spec *all_options(const struct worker_spec *spec)
 int worker_main(const struct worker_spec *spec, int argc, char **argv)
 {
 	block_signals();
-	struct worker worker = {.spec = spec};
+	struct worker worker = {.spec = spec, .started_ms = clock_wall_ms()};
 	struct option_spec *options = all_options(spec);
 	char *name = memory_format("holdpoint-%s", spec->role);
 	const struct command_spec command = {.name = name,

@@ -45,8 +45,16 @@ struct event {
 	struct view key;             /* of the state */
 	const struct record *record; /* RECORD */
 	struct view tag;             /* COMPLETION: the effect's; NOTICE: its name */
+	size_t waiting; /* how much waits in all states of the shard, before this event: see machine.waiting
+	                 */
 	const void *result; /* COMPLETION: what the effector delivered; NOTICE: a const struct view *, the
 	                       bytes that worker_notice() was given */
+};
+
+/* How much of a state waits for something, and since when (log time; INT64_MAX: nothing waits). */
+struct waiting {
+	uint32_t count;
+	int64_t since_ms;
 };
 
 /* The pure side: one state per key. */
@@ -65,6 +73,9 @@ struct machine {
 	        void *shell, void *state, const struct event *event, int64_t now_ms, struct outbox *out);
 	void (*effects)(const void *state, struct effects *effects);
 	int64_t (*wake_at)(const void *state); /* log time at which it wants EVENT_TICK; INT64_MAX: never */
+	/* The engine keeps the sum of counts and the oldest since over all states of a shard: for those who
+	 * watch, and for bounds over all keys. NULL: nothing ever waits. */
+	struct waiting (*waiting)(const void *state);
 };
 
 /* Delivered exactly once per started effect, from any thread; afterwards the token is gone. free_result (may
@@ -102,7 +113,7 @@ struct effector {
 	bool (*refuses_stale)(void *shell, struct view lane);
 };
 
-enum { WORKER_OUTPUTS_MAX = 8 };
+enum { WORKER_OUTPUTS_MAX = OUTBOX_OUTPUTS };
 
 struct worker;
 
@@ -114,8 +125,9 @@ struct worker_spec {
 	const char *dead_letters;
 	bool guarded;     /* the input is not this role's to write: strays are dead letters */
 	const char *tell; /* non-transactional topic of worker_tell(), or NULL */
-	const struct option_spec *options; /* the process's own, after the common ones */
-	const char *summary;               /* for --help */
+	const struct option_spec *options;  /* the process's own, after the common ones */
+	const char *summary;                /* for --help */
+	const char *waiting, *waiting_help; /* what machine.waiting counts, in metrics' names: "held_jobs" */
 
 	struct machine machine;
 	struct effector effector;

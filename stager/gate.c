@@ -13,6 +13,7 @@ const struct gate_limits gate_limits_default = {
         .default_deadline_ms = DAY_MS,
         .never_ms = 366LL * DAY_MS,
         .held_max = 256,
+        .held_shard_max = 100000,
         .held_targets_max = 64000,
         .creates_max = 256,
         .ended_max = 256,
@@ -92,7 +93,7 @@ void gate_apply(
 	pass_time(&turn);
 	switch (event->kind) {
 	case GATE_JOB:
-		apply_job(&turn, event->job);
+		apply_job(&turn, event->job, event->held);
 		break;
 	case GATE_STAGED:
 		apply_staged(&turn, event);

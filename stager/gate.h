@@ -53,6 +53,7 @@ struct gate_limits {
 	int64_t default_deadline_ms; /* after acceptance, for jobs that say none */
 	int64_t never_ms;            /* when a deadline "never" ends after all */
 	size_t held_max;             /* live updates; beyond: "overloaded" */
+	size_t held_shard_max;       /* the same of all packages of a shard */
 	size_t held_targets_max;     /* sum of their targets: bounds what one event can write */
 	size_t creates_max;          /* live creates; beyond: "overloaded" */
 	size_t ended_max;            /* ended jobs whose ids are remembered */
@@ -95,6 +96,7 @@ enum gate_event_kind { GATE_JOB, GATE_STAGED, GATE_STAGE_FAILED, GATE_LOST_CONTE
 struct gate_event {
 	enum gate_event_kind kind;
 	const struct gate_request *job; /* GATE_JOB */
+	size_t held;                    /* live updates of all packages of the shard; JOB */
 
 	/* GATE_STAGED, GATE_STAGE_FAILED: the outcome of one transfer. One of an attempt that is not the
 	 * staging's current one has no effect. */
@@ -138,6 +140,9 @@ void gate_apply(
 void gate_effects(const struct gate_state *state,
         void (*want)(const struct gate_version *version, const struct gate_staging *staging, void *context),
         void *context);
+
+/* Updates that wait at the gate (on some DP at least), and since when the first of them; INT64_MAX: none. */
+size_t gate_held(const struct gate_state *state, int64_t *ret_since_ms);
 
 /* When it next wants a GATE_TICK; INT64_MAX: never. */
 int64_t gate_wake_at(const struct gate_state *state);

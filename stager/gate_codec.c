@@ -159,6 +159,7 @@ static void job_pack(const struct gate_job *job, struct buffer *out)
 		pack_text(out, work->targets[i]);
 		pack_uint(out, work->withheld[i]);
 	}
+	pack_int(out, work->accepted_ms);
 }
 
 static void work_unpack_targets(struct unpacker *in, struct gate_work *work)
@@ -179,7 +180,7 @@ static void work_unpack_targets(struct unpacker *in, struct gate_work *work)
 	}
 }
 
-static void work_unpack(struct unpacker *in, uint64_t flags, struct gate_work *work)
+static void work_unpack(struct unpacker *in, uint64_t schema, uint64_t flags, struct gate_work *work)
 {
 	work->type = flags & JOB_IS_UPDATE ? JOB_UPDATE : JOB_CREATE;
 	work->has_content = flags & JOB_HAS_CONTENT;
@@ -190,9 +191,11 @@ static void work_unpack(struct unpacker *in, uint64_t flags, struct gate_work *w
 	work->held_count = unpack_count(in);
 	work->held_staged = unpack_count(in);
 	work_unpack_targets(in, work);
+	if (schema >= 2)
+		work->accepted_ms = unpack_int(in);
 }
 
-static void job_unpack(struct unpacker *in, struct gate_job *job)
+static void job_unpack(struct unpacker *in, uint64_t schema, struct gate_job *job)
 {
 	uint64_t flags = unpack_uint(in);
 
@@ -203,7 +206,7 @@ static void job_unpack(struct unpacker *in, struct gate_job *job)
 		job->ended_number = unpack_uint(in);
 		return;
 	}
-	work_unpack(in, flags, job->work);
+	work_unpack(in, schema, flags, job->work);
 }
 
 void gate_row_value(const struct gate_row *row, struct buffer *out)
@@ -240,12 +243,12 @@ static void load_staging(struct gate_state *state, char *name, struct unpacker *
 	staging_unpack(in, version, gate_staging_need(state, version, slash + 1));
 }
 
-static void load_job(struct gate_state *state, const char *name, struct unpacker *in)
+static void load_job(struct gate_state *state, const char *name, uint64_t schema, struct unpacker *in)
 {
 	struct gate_job *known = gate_job_find(state, name);
 	struct gate_job *job = gate_job_new(name, "", (struct position){0, 0});
 
-	job_unpack(in, job);
+	job_unpack(in, schema, job);
 	if (known != NULL) {
 		(known->work == NULL ? gate_ended_remove : gate_live_remove)(state, known);
 		gate_job_free(known);
@@ -253,7 +256,7 @@ static void load_job(struct gate_state *state, const char *name, struct unpacker
 	(job->work == NULL ? gate_ended_add : gate_live_add)(state, job);
 }
 
-static void load(struct gate_state *state, char *row, struct unpacker *in)
+static void load(struct gate_state *state, char *row, uint64_t schema, struct unpacker *in)
 {
 	char *name = row + 2;
 
@@ -264,7 +267,7 @@ static void load(struct gate_state *state, char *row, struct unpacker *in)
 	else if (strncmp(row, "p/", 2) == 0)
 		point_unpack(in, gate_point_need(state, name));
 	else if (strncmp(row, "j/", 2) == 0)
-		load_job(state, name, in);
+		load_job(state, name, schema, in);
 	else
 		in->failed = true;
 }
@@ -284,7 +287,7 @@ enum status gate_row_load(struct gate_state *state, struct view row, struct view
 	if (schema < 1 || strlen(name) != row.len)
 		in.failed = true;
 	else
-		load(state, name, &in);
+		load(state, name, schema, &in);
 	free(name);
 	if (unpack_ended(&in))
 		return STATUS_OK;

@@ -9,7 +9,7 @@
  * A row's name says what it is: v/<version>, d/<version>/<dp>, p/<dp>, j/<job id>. Its value begins with a
  * schema byte; then the fields in the order in which gate_codec.c writes them, packed as base/bytes.h says.
  */
-enum { GATE_ROW_SCHEMA = 1 };
+enum { GATE_ROW_SCHEMA = 2 }; /* 1: jobs without accepted_ms */
 
 void gate_row_name(const struct gate_row *row, struct buffer *out);
 void gate_row_value(const struct gate_row *row, struct buffer *out); /* of one that is not gone */

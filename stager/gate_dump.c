@@ -9,11 +9,12 @@ static void dump_job(const struct gate_job *job, struct buffer *out)
 		buffer_add_format(out, " ended %llu\n", (unsigned long long)job->ended_number);
 		return;
 	}
-	buffer_add_format(out, " %s%s gate %s version %s deadline %lld trace %s held %u/%u targets",
+	buffer_add_format(out,
+	        " %s%s gate %s version %s deadline %lld accepted %lld trace %s held %u/%u targets",
 	        job_type_name(job->work->type), job->work->has_content ? "+content" : "",
 	        job_gate_name(job->work->gate), job->work->version, (long long)job->work->deadline_ms,
-	        job->work->traceparent ? job->work->traceparent : "-", job->work->held_count,
-	        job->work->held_staged);
+	        (long long)job->work->accepted_ms, job->work->traceparent ? job->work->traceparent : "-",
+	        job->work->held_count, job->work->held_staged);
 	for (size_t i = 0; i < job->work->target_count; i++)
 		buffer_add_format(
 		        out, " %s%s", job->work->targets[i], job->work->withheld[i] ? "(withheld)" : "");

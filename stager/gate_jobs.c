@@ -92,7 +92,7 @@ static bool is_staged_everywhere(const struct gate_version *version, const struc
 	return targets->count > 0;
 }
 
-static enum status check_room(const struct gate_state *state, const struct gate_request *request,
+static enum status check_room(const struct gate_state *state, const struct gate_request *request, size_t held,
         const struct gate_version *version, const struct targets *targets, struct error *err)
 {
 	size_t live_targets;
@@ -108,6 +108,12 @@ static enum status check_room(const struct gate_state *state, const struct gate_
 	}
 	if (is_staged_everywhere(version, targets)) /* it goes through at once */
 		return STATUS_OK;
+	if (held >= state->limits->held_shard_max)
+		return error_set(err, STATUS_REJECT, "overloaded",
+		        "%zu updates of all packages on this partition are held, at most %zu are; send it "
+		        "again "
+		        "once some have ended",
+		        held, state->limits->held_shard_max);
 	if (live < state->limits->held_max &&
 	        live_targets + targets->count <= state->limits->held_targets_max)
 		return STATUS_OK;
@@ -117,7 +123,7 @@ static enum status check_room(const struct gate_state *state, const struct gate_
 	        live, state->package, live_targets, state->limits->held_max, state->limits->held_targets_max);
 }
 
-static enum status check(const struct gate_state *state, const struct gate_request *request,
+static enum status check(const struct gate_state *state, const struct gate_request *request, size_t held,
         const struct gate_version *version, const struct targets *targets, struct error *err)
 {
 	enum status status = STATUS_OK;
@@ -128,7 +134,7 @@ static enum status check(const struct gate_state *state, const struct gate_reque
 	}
 	if (request->digest != NULL)
 		status = check_content(state, request, version, targets, err);
-	return status == STATUS_OK ? check_room(state, request, version, targets, err) : status;
+	return status == STATUS_OK ? check_room(state, request, held, version, targets, err) : status;
 }
 
 static int64_t deadline_of(const struct gate_turn *turn, const struct gate_request *request)
@@ -159,6 +165,7 @@ static struct gate_job *job_new(
 	job->work->version = memory_text(request->version);
 	job->work->traceparent = memory_text(request->traceparent);
 	job->work->deadline_ms = deadline_of(turn, request);
+	job->work->accepted_ms = turn->now_ms;
 	if (targets->count > 0)
 		gate_job_set_targets(job, targets->names, targets->count);
 	gate_live_add(turn->state, job);
@@ -213,7 +220,7 @@ static void accept(struct gate_turn *turn, const struct gate_request *request, c
 	creates_end_done(turn, request->version);
 }
 
-void apply_job(struct gate_turn *turn, const struct gate_request *request)
+void apply_job(struct gate_turn *turn, const struct gate_request *request, size_t held)
 {
 	const struct gate_job *known =
 	        request->payload == NULL ? NULL : gate_job_find(turn->state, request->id);
@@ -228,7 +235,7 @@ void apply_job(struct gate_turn *turn, const struct gate_request *request)
 	assert(request->refusal != NULL || request->type == JOB_UPDATE || request->digest != NULL);
 	version = gate_version_find(turn->state, request->version);
 	targets = request_targets(request, version);
-	if (check(turn->state, request, version, &targets, &err) == STATUS_OK)
+	if (check(turn->state, request, held, version, &targets, &err) == STATUS_OK)
 		accept(turn, request, &targets);
 	else
 		say_rejected(turn, request, err.code, err.message);

@@ -275,3 +275,20 @@ bool gate_state_is_empty(const struct gate_state *state)
 	return state->versions.count == 0 && state->points.count == 0 && state->live_count == 0 &&
 	       state->ended_count == 0;
 }
+
+size_t gate_held(const struct gate_state *state, int64_t *ret_since_ms)
+{
+	size_t count = 0;
+
+	*ret_since_ms = INT64_MAX;
+	for (size_t i = 0; i < state->live_count; i++) {
+		const struct gate_work *work = state->live[i]->work;
+
+		if (work->type != JOB_UPDATE)
+			continue;
+		count++;
+		if (work->accepted_ms > 0 && work->accepted_ms < *ret_since_ms)
+			*ret_since_ms = work->accepted_ms;
+	}
+	return count;
+}

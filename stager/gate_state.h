@@ -61,8 +61,9 @@ struct gate_work {
 	bool look; /* only during gate_apply(): to be looked at once more */
 	char *version, *traceparent;
 	int64_t deadline_ms;
-	char **targets; /* sorted; NULL: not known yet */
-	bool *withheld; /* by target, updates only: resolved so (and not by being superseded) */
+	int64_t accepted_ms; /* log time; 0: not known, its row is of schema 1 */
+	char **targets;      /* sorted; NULL: not known yet */
+	bool *withheld;      /* by target, updates only: resolved so (and not by being superseded) */
 	size_t target_count;
 	uint32_t held_count;  /* "held" statuses said so far */
 	uint32_t held_staged; /* what the last of them said */

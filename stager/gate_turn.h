@@ -22,7 +22,8 @@ void touch_job(struct gate_turn *turn, struct gate_job *job);
 void pass_time(struct gate_turn *turn);
 
 /* gate_jobs.c */
-void apply_job(struct gate_turn *turn, const struct gate_request *request);
+void apply_job(
+        struct gate_turn *turn, const struct gate_request *request, size_t held); /* of the whole shard */
 
 /* gate_staging.c */
 void apply_staged(struct gate_turn *turn, const struct gate_event *event);

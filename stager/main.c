@@ -19,6 +19,8 @@ int main(int argc, char **argv)
 	                "Stages the versions that jobs ask for on their distribution points, verifies what\n"
 	                "lies there, and lets updates through only behind that. `holdpoint-stager dp init`\n"
 	                "prepares distribution points.",
+	        .waiting = "held_jobs",
+	        .waiting_help = "Update jobs that wait at the gate.",
 	        .machine = stager_machine,
 	        .effector = stager_effector,
 	        .open = stager_open,

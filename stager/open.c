@@ -24,6 +24,10 @@ const struct option_spec stager_options[] = {
                 .argument = "N",
                 .default_value = "256",
                 .help = "most updates of one package that are held; further ones are rejected"},
+        {.name = "held-jobs-per-partition",
+                .argument = "N",
+                .default_value = "100000",
+                .help = "most updates of all packages of a partition that are held"},
         {.name = "manifest-bytes",
                 .argument = "N",
                 .default_value = "64M",
@@ -36,18 +40,21 @@ static enum status read_limits(
         const struct options *options, struct stager_setup *setup, uint64_t *ret_spool, struct error *err)
 {
 	const char *never = options_text(options, "never-deadline");
-	int64_t held, manifests, spool;
+	int64_t held, held_shard, manifests, spool;
 
 	setup->limits = gate_limits_default;
 	if (!duration_parse(view_text(never), &setup->limits.never_ms))
 		return error_set(err, STATUS_REJECT, "invalid_option",
 		        "--never-deadline %s is no ISO 8601 duration such as P366D", never);
 	if (options_number(options, "held-jobs", 1, 100000, &held, err) != STATUS_OK ||
+	        options_number(options, "held-jobs-per-partition", 1, 100000000, &held_shard, err) !=
+	                STATUS_OK ||
 	        options_number(options, "manifest-bytes", 1 << 20, INT64_C(1) << 40, &manifests, err) !=
 	                STATUS_OK ||
 	        options_number(options, "spool-bytes", 1 << 20, INT64_C(1) << 50, &spool, err) != STATUS_OK)
 		return err->status;
 	setup->limits.held_max = (size_t)held;
+	setup->limits.held_shard_max = (size_t)held_shard;
 	setup->manifests_bytes_max = (size_t)manifests;
 	*ret_spool = (uint64_t)spool;
 	return STATUS_OK;

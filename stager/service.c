@@ -1,5 +1,6 @@
 /* What all shards of a stager share: made, exchanged while it runs, counted, closed. */
 #include "base/memory.h"
+#include "engine/metrics.h"
 #include "stager/stager.h"
 
 #include <stdlib.h>
@@ -32,6 +33,8 @@ struct stager *stager_new(const struct stager_setup *setup)
 	stager->limits = setup->limits;
 	stager->cloudevents = setup->cloudevents;
 	stager->manifests = manifests_new(setup->manifests_bytes_max);
+	stager->places = places_new(
+	        &(struct places_words){.work = "transfer", .label = "distribution_point", .bytes = true});
 	pthread_mutex_init(&stager->lock, NULL);
 	distribution_watch(stager->distribution, setup->watch_interval_ms, watch_seen, stager);
 	return stager;
@@ -44,6 +47,7 @@ void stager_close(void *shell)
 	distribution_close(stager->distribution);
 	catalogue_unref(stager->catalogue);
 	manifests_free(stager->manifests);
+	places_free(stager->places);
 	pthread_mutex_destroy(&stager->lock);
 	free(stager->catalogue_path);
 	free(stager);
@@ -76,25 +80,15 @@ enum status stager_reload(void *shell, struct buffer *ret_what, struct error *er
 	return STATUS_OK;
 }
 
-static void add_counter(struct buffer *out, const char *name, const char *help, unsigned long long value)
-{
-	buffer_add_format(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help, name, name, value);
-}
-
 void stager_metrics(void *shell, struct buffer *out)
 {
 	struct stager *stager = shell;
+	struct catalogue *catalogue = stager_catalogue(stager);
 
-	add_counter(out, "holdpoint_transfers_started_total", "Transfers to distribution points begun.",
-	        atomic_load(&stager->transfers_started));
-	add_counter(out, "holdpoint_transfers_staged_total", "Transfers that ended staged and verified.",
-	        atomic_load(&stager->transfers_staged));
-	add_counter(out, "holdpoint_transfers_failed_total", "Transfers that failed or were cancelled.",
-	        atomic_load(&stager->transfers_failed));
-	add_counter(out, "holdpoint_sent_bytes_total", "Bytes of content sent to distribution points.",
-	        atomic_load(&stager->bytes_sent));
-	buffer_add_format(out,
-	        "# HELP holdpoint_manifests_cached Manifests kept in memory.\n"
-	        "# TYPE holdpoint_manifests_cached gauge\nholdpoint_manifests_cached %zu\n",
-	        manifests_count(stager->manifests));
+	places_metrics(stager->places, out);
+	metric_one(out, "holdpoint_manifests_cached", METRIC_GAUGE, "Manifests kept in memory.", "",
+	        (int64_t)manifests_count(stager->manifests));
+	metric_one(out, "holdpoint_distribution_points", METRIC_GAUGE,
+	        "Distribution points in the catalogue.", "role=\"stager\"", (int64_t)catalogue->point_count);
+	catalogue_unref(catalogue);
 }

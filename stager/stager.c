@@ -39,6 +39,7 @@ static enum status state_load(void *state, struct view row, struct view value, s
 struct call {
 	struct stager *stager;
 	struct gate_state *state;
+	size_t held; /* of the whole shard */
 	int64_t now_ms;
 	struct outbox *out;
 };
@@ -54,7 +55,7 @@ static void apply(const struct call *call, const struct gate_event *event)
 
 static void apply_request(const struct call *call, const struct gate_request *request)
 {
-	apply(call, &(struct gate_event){.kind = GATE_JOB, .job = request});
+	apply(call, &(struct gate_event){.kind = GATE_JOB, .job = request, .held = call->held});
 }
 
 /* What is no job goes to the dead letters; where it can be read whose it would have been, a status says so.
@@ -196,7 +197,8 @@ static void apply_notice(const struct call *call, const struct view *bytes)
 static void machine_apply(
         void *shell, void *state, const struct event *event, int64_t now_ms, struct outbox *out)
 {
-	struct call call = {.stager = shell, .state = state, .now_ms = now_ms, .out = out};
+	struct call call = {
+	        .stager = shell, .state = state, .held = event->waiting, .now_ms = now_ms, .out = out};
 
 	switch (event->kind) {
 	case EVENT_RECORD:
@@ -233,10 +235,19 @@ static int64_t wake_at(const void *state)
 	return gate_wake_at(state);
 }
 
+static struct waiting waiting(const void *state)
+{
+	struct waiting waiting;
+
+	waiting.count = (uint32_t)gate_held(state, &waiting.since_ms);
+	return waiting;
+}
+
 const struct machine stager_machine = {.state_new = state_new,
         .state_free = state_free,
         .state_load = state_load,
         .state_is_empty = state_is_empty,
         .apply = machine_apply,
         .effects = effects,
-        .wake_at = wake_at};
+        .wake_at = wake_at,
+        .waiting = waiting};

@@ -3,6 +3,7 @@
 
 #include "distribution/catalogue.h"
 #include "distribution/distribution.h"
+#include "engine/places.h"
 #include "engine/worker.h"
 #include "stager/gate.h"
 #include "stager/manifests.h"
@@ -30,7 +31,8 @@ struct stager {
 	pthread_mutex_t lock; /* of catalogue */
 	struct catalogue *catalogue;
 
-	atomic_ullong transfers_started, transfers_staged, transfers_failed, bytes_sent;
+	struct places *places;   /* how distribution points fare */
+	atomic_ullong transfers; /* begun: makes attempts' names unique */
 };
 
 struct stager_setup {

@@ -97,9 +97,12 @@ static void transfer_done(const struct transfer_result *ended, void *context)
 	struct transfer *transfer = context;
 	struct stager *stager = transfer->stager;
 
-	atomic_fetch_add(
-	        ended->status == STATUS_OK ? &stager->transfers_staged : &stager->transfers_failed, 1);
-	atomic_fetch_add(&stager->bytes_sent, ended->bytes_sent);
+	if (ended->status != STATUS_OK && blame_of(ended) == BLAME_NOBODY)
+		places_canceled(stager->places, transfer->tag.point, ended->bytes_sent);
+	else
+		places_ended(stager->places, transfer->tag.point,
+		        ended->status == STATUS_OK ? NULL : ended->err.code, ended->bytes_sent,
+		        clock_wall_ms());
 	completion_deliver(transfer->token, result_of(ended), stage_result_free);
 	free(transfer->package);
 	free(transfer);
@@ -166,13 +169,14 @@ static uint64_t submit(struct stager *stager, const struct gate_state *state,
 {
 	const struct gate_point *point = gate_point_find(state, tag->point);
 	struct transfer *transfer = memory_alloc(sizeof(*transfer));
-	unsigned long long number = atomic_fetch_add(&stager->transfers_started, 1);
+	unsigned long long number = atomic_fetch_add(&stager->transfers, 1);
 	char attempt[64];
 
 	*transfer = (struct transfer){.stager = stager,
 	        .token = context->token,
 	        .package = memory_text(state->package),
 	        .tag = *tag};
+	places_began(stager->places, tag->point, tag->attempt > 1);
 	snprintf(attempt, sizeof(attempt), "%s-%llu", context->claim->nonce, number);
 	return transfer_submit(
 	        stager->distribution, &(struct transfer_spec){.package_id = state->package,

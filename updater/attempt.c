@@ -1,4 +1,5 @@
 /* The effector: what the switch wants becomes attempts at pointers, and these become completions. */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "updater/updater.h"
 
@@ -10,7 +11,7 @@
 struct attempt {
 	bool made;
 	int32_t partition;
-	struct distribution *distribution;
+	struct updater *updater;
 	struct completion *token;
 	struct switch_task task;
 	struct switch_answer answer;
@@ -47,6 +48,19 @@ static void attempt_free(void *result)
 	free(attempt);
 }
 
+static void count(const struct attempt *attempt, const struct pointer_result *result)
+{
+	struct places *places = attempt->updater->places;
+	const char *point = attempt->task.distribution_point;
+
+	if (result->outcome != POINTER_UNKNOWN)
+		places_ended(places, point, NULL, 0, clock_wall_ms());
+	else if (strcmp(result->err.code, "canceled") == 0)
+		places_canceled(places, point, 0);
+	else
+		places_ended(places, point, result->err.code, 0, clock_wall_ms());
+}
+
 static void attempt_done(const struct pointer_result *result, void *context)
 {
 	struct attempt *attempt = context;
@@ -57,21 +71,22 @@ static void attempt_done(const struct pointer_result *result, void *context)
 	        .err = result->err,
 	        .may_have_changed = result->may_have_changed,
 	        .refuses_older = distribution_refuses_older_fences(
-	                attempt->distribution, attempt->task.distribution_point),
+	                attempt->updater->distribution, attempt->task.distribution_point),
 	        .retry_after_ms = result->retry_after_ms,
 	};
+	count(attempt, result);
 	completion_deliver(attempt->token, attempt, attempt_free);
 }
 
 /* token gets the attempt as its result, exactly once. Returns the number to cancel by. */
-static uint64_t attempt_start(struct distribution *distribution, const struct switch_task *task,
+static uint64_t attempt_start(struct updater *updater, const struct switch_task *task,
         const struct claim *claim, struct completion *token)
 {
 	struct attempt *attempt = memory_alloc(sizeof(*attempt));
 
 	*attempt = (struct attempt){.made = true,
 	        .partition = claim->partition,
-	        .distribution = distribution,
+	        .updater = updater,
 	        .token = token,
 	        .task = *task};
 	keep_strings(attempt);
@@ -88,7 +103,8 @@ static uint64_t attempt_start(struct distribution *distribution, const struct sw
 	        .done = attempt_done,
 	        .context = attempt};
 
-	return pointer_submit(distribution, &spec);
+	places_began(updater->places, attempt->task.distribution_point, false);
+	return pointer_submit(updater->distribution, &spec);
 }
 
 /* Answers at once that the attempt was not made: its task is no longer wanted. */
@@ -125,7 +141,7 @@ enum effect_start updater_start(void *shell, const void *state, const struct eff
 	assert(slash);
 	*slash = '\0';
 	if (switch_find_task(state, tag, (uint32_t)strtoul(slash + 1, NULL, 10), &task)) {
-		*ret_effect = attempt_start(updater->distribution, &task, context->claim, context->token);
+		*ret_effect = attempt_start(updater, &task, context->claim, context->token);
 	} else {
 		*ret_effect = 0;
 		attempt_refuse(context->token);

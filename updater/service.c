@@ -1,6 +1,7 @@
 /* An updater's options, and what all its shards share: opened, exchanged while it runs, counted, closed. */
 #include "base/memory.h"
 #include "distribution/catalogue.h"
+#include "engine/metrics.h"
 #include "updater/updater.h"
 
 #include <stdlib.h>
@@ -39,6 +40,7 @@ void updater_close(void *shell)
 	if (!updater)
 		return;
 	distribution_close(updater->distribution);
+	places_free(updater->places);
 	free(updater->catalogue_path);
 	free(updater);
 }
@@ -52,6 +54,8 @@ enum status updater_open(
 	char digest[DIGEST_SIZE];
 
 	updater->worker = worker;
+	updater->places =
+	        places_new(&(struct places_words){.work = "switch_attempt", .label = "distribution_point"});
 	updater->catalogue_path = memory_text(options_text(options, "distribution-points"));
 	updater->cloudevents = options_switch(options, "cloudevents");
 	if (read_rules(options, &updater->rules, err) != STATUS_OK ||
@@ -60,6 +64,7 @@ enum status updater_open(
 		return err->status;
 	}
 	memcpy(digest, catalogue->digest, sizeof(digest));
+	updater->point_count = catalogue->point_count;
 	if (distribution_open(&distribution_options, catalogue, &updater->distribution, err) != STATUS_OK) {
 		updater_close(updater);
 		return err->status;
@@ -79,6 +84,7 @@ enum status updater_reload(void *shell, struct buffer *ret_what, struct error *e
 		return err->status;
 	catalogue_describe(catalogue, ret_what);
 	memcpy(digest, catalogue->digest, sizeof(digest));
+	updater->point_count = catalogue->point_count;
 	distribution_reload(updater->distribution, catalogue);
 	worker_notice(updater->worker, "catalogue", view_text(digest));
 	return STATUS_OK;
@@ -92,13 +98,19 @@ void updater_metrics(void *shell, struct buffer *out)
 		atomic_ulong *value;
 	} rows[] = {
 	        {"holdpoint_updated_total", "Pointers seen as wanted for the first time.", &updater->updated},
-	        {"holdpoint_switch_retries_total", "Failed switches that were told.", &updater->retries},
 	        {"holdpoint_updates_ended_total", "Update jobs ended.", &updater->jobs_ended},
-	        {"holdpoint_releases_refused_total", "Staged records refused: forged, doubled or wrong.",
+	        {"holdpoint_releases_refused_total",
+	                "Staged records refused: doubled, damaged or contradictory.",
 	                &updater->releases_refused},
+	        {"holdpoint_releases_forged_total", "Releases refused for want of their staged event.",
+	                &updater->releases_forged},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		buffer_add_format(out, "# HELP %s %s\n# TYPE %s counter\n%s %lu\n", rows[i].name,
-		        rows[i].help, rows[i].name, rows[i].name, atomic_load(rows[i].value));
+		metric_one(out, rows[i].name, METRIC_COUNTER, rows[i].help, "",
+		        (int64_t)atomic_load(rows[i].value));
+	places_metrics(updater->places, out);
+	metric_one(out, "holdpoint_distribution_points", METRIC_GAUGE,
+	        "Distribution points in the catalogue.", "role=\"updater\"",
+	        (int64_t)atomic_load(&updater->point_count));
 }

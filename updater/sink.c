@@ -5,6 +5,7 @@
 #include "updater/updater.h"
 
 #include <assert.h>
+#include <string.h>
 
 struct scribe {
 	struct switch_out out;
@@ -17,12 +18,12 @@ static void count(struct updater *updater, const struct switch_fact *fact)
 {
 	if (fact->kind == FACT_UPDATED)
 		atomic_fetch_add(&updater->updated, 1);
-	else if (fact->kind == FACT_POINT_STATUS && fact->point_status->state == DP_RETRYING)
-		atomic_fetch_add(&updater->retries, 1);
 	else if (fact->kind == FACT_JOB_STATUS)
 		atomic_fetch_add(&updater->jobs_ended, 1);
 	else if (fact->kind == FACT_DEAD_LETTER)
-		atomic_fetch_add(&updater->releases_refused, 1);
+		atomic_fetch_add(strcmp(fact->code, SWITCH_FORGED) == 0 ? &updater->releases_forged
+		                                                        : &updater->releases_refused,
+		        1);
 }
 
 static struct envelope envelope(enum record_type type, const char *id, const char *package, int64_t time_ms)

@@ -132,6 +132,7 @@ static void desire(const struct turn *turn, struct switch_point *point, const st
 	        .offset = turn->event->position.offset,
 	        .targets = record->targets,
 	        .deadline_ms = record->deadline_ms,
+	        .time_ms = record->time_ms,
 	};
 	point->resolved = false;
 	point->looking = turn->now_ms >= record->deadline_ms;
@@ -149,7 +150,7 @@ static void apply_release(
 	struct switch_point *point = table_find(&turn->state->points, record->distribution_point);
 
 	if (!is_staged(turn, record)) {
-		say_dead_letter(turn, "release_without_staged",
+		say_dead_letter(turn, SWITCH_FORGED,
 		        "ALARM: release %s of version %s to %s has no staged event %s before it: it can only "
 		        "be forged, and nothing is switched; check who may write the staged topic",
 		        record->id, record->version, record->distribution_point, record->staged_id);

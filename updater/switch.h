@@ -64,6 +64,9 @@ bool switch_next_task(const struct switch_state *state, size_t *cursor, struct s
 bool switch_find_task(const struct switch_state *state, const char *distribution_point, uint32_t attempt,
         struct switch_task *ret);
 int64_t switch_wake_at(const struct switch_state *state); /* INT64_MAX: never */
+/* Distribution points whose newest release is not current there yet, and since when the first of them;
+ * INT64_MAX: none. */
+size_t switch_pending(const struct switch_state *state, int64_t *ret_since_ms);
 
 struct switch_answer {
 	const struct switch_task *task; /* as it was when it started */
@@ -121,6 +124,9 @@ struct switch_fact {
 	const char *traceparent;    /* of UPDATED and the statuses; NULL: none */
 	const char *code, *message; /* DEAD_LETTER */
 };
+
+/* The code of a dead letter that only a forger can have caused: a release without its staged event. */
+#define SWITCH_FORGED "release_without_staged"
 
 struct switch_out { /* the first member of whatever listens */
 	void (*say)(struct switch_out *out, const struct switch_fact *fact);

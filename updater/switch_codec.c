@@ -128,6 +128,7 @@ static void write_point(const struct switch_point *point, struct buffer *out)
 	pack_id(out, point->current_version);
 	pack_id(out, point->current_dp_id);
 	pack_int(out, point->current_offset);
+	pack_int(out, point->desired.time_ms);
 }
 
 static void write_staged(const struct switch_staged *staged, struct buffer *out)
@@ -238,7 +239,7 @@ static void load_release(struct unpacker *in, struct switch_release *release)
 	release->deadline_ms = unpack_int(in);
 }
 
-static bool load_point(struct switch_state *state, const char *name, struct unpacker *in)
+static bool load_point(struct switch_state *state, const char *name, uint64_t schema, struct unpacker *in)
 {
 	struct switch_point *point = memory_alloc(sizeof(*point));
 	uint64_t flags = unpack_uint(in), phase = unpack_uint(in);
@@ -256,6 +257,8 @@ static bool load_point(struct switch_state *state, const char *name, struct unpa
 	point->current_version = unpack_id(in);
 	point->current_dp_id = unpack_id(in);
 	point->current_offset = unpack_int(in);
+	if (schema >= 2)
+		point->desired.time_ms = unpack_int(in);
 	point->unanswered = phase == POINT_DUE;
 	if (!unpack_ended(in) || !point->desired.release_id || flags > 3 || phase > POINT_WAITING ||
 	        point->rechecks > SWITCH_RECHECKS) {
@@ -327,12 +330,12 @@ static bool load_ended(struct switch_state *state, struct unpacker *in)
 	return unpack_ended(in);
 }
 
-static bool load_row(struct switch_state *state, const char *name, struct unpacker *in)
+static bool load_row(struct switch_state *state, const char *name, uint64_t schema, struct unpacker *in)
 {
 	if (strncmp(name, "s/", 2) == 0)
 		return load_staged(state, name + 2, in);
 	if (strncmp(name, "d/", 2) == 0)
-		return load_point(state, name + 2, in);
+		return load_point(state, name + 2, schema, in);
 	if (strncmp(name, "j/", 2) == 0)
 		return load_outcome(state, name + 2, in);
 	return strcmp(name, "e") == 0 && load_ended(state, in);
@@ -352,8 +355,8 @@ enum status switch_row_load(
 		        (int)name.len, name.data, state->package_id, (unsigned long long)schema,
 		        SWITCH_ROW_SCHEMA);
 	char *text = memory_copy(name.data, name.len);
-	bool good = !in.failed && schema == SWITCH_ROW_SCHEMA && strlen(text) == name.len &&
-	            load_row(state, text, &in);
+	bool good =
+	        !in.failed && schema >= 1 && strlen(text) == name.len && load_row(state, text, schema, &in);
 
 	free(text);
 	if (good)

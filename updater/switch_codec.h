@@ -11,7 +11,8 @@
  *   j/<job id>/<partition>-<offset>/<dp>         how a job that goes on ended there
  *   e                                            which jobs ended last
  * Ids and digests in their usual forms are packed as the bits that they are. */
-enum { SWITCH_ROW_SCHEMA = 1, SWITCH_ROW_MAX = 4096, SWITCH_RECORD_MAX = 900000 };
+/* Schema 1 had points without their release's time. */
+enum { SWITCH_ROW_SCHEMA = 2, SWITCH_ROW_MAX = 4096, SWITCH_RECORD_MAX = 900000 };
 
 /* For a row fact: its name, and its value (empty where it is gone). */
 void switch_row_write(const struct switch_fact *fact, struct buffer *name, struct buffer *value);

@@ -114,7 +114,7 @@ static bool release_equal(const struct switch_release *a, const struct switch_re
 	return same(a->version, b->version) && same(a->release_id, b->release_id) &&
 	       same(a->job_id, b->job_id) && same(a->traceparent, b->traceparent) &&
 	       position_equal(a->job_position, b->job_position) && a->offset == b->offset &&
-	       a->targets == b->targets && a->deadline_ms == b->deadline_ms;
+	       a->targets == b->targets && a->deadline_ms == b->deadline_ms && a->time_ms == b->time_ms;
 }
 
 static bool point_equal(const void *one, const void *other)
@@ -250,4 +250,22 @@ int64_t switch_wake_at(const struct switch_state *state)
 			wake_at = deadline;
 	}
 	return wake_at;
+}
+
+size_t switch_pending(const struct switch_state *state, int64_t *ret_since_ms)
+{
+	size_t count = 0;
+
+	*ret_since_ms = INT64_MAX;
+	for (size_t i = 0; i < state->points.count; i++) {
+		const struct switch_point *point = state->points.items[i];
+
+		if (point->phase == POINT_SETTLED ||
+		        (point->current_version && point->current_offset == point->desired.offset))
+			continue;
+		count++;
+		if (point->desired.time_ms > 0 && point->desired.time_ms < *ret_since_ms)
+			*ret_since_ms = point->desired.time_ms;
+	}
+	return count;
 }

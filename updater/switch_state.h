@@ -23,6 +23,7 @@ struct switch_release {
 	int64_t offset;
 	uint32_t targets;
 	int64_t deadline_ms;
+	int64_t time_ms; /* when it was let through; 0: not known, its row is of schema 1 */
 };
 
 enum point_phase {

@@ -67,6 +67,14 @@ static void apply_record(struct updater *updater, struct switch_state *state, co
 	staged_free(parsed);
 }
 
+static struct waiting updater_waiting(const void *state)
+{
+	struct waiting waiting;
+
+	waiting.count = (uint32_t)switch_pending(state, &waiting.since_ms);
+	return waiting;
+}
+
 static void updater_apply(
         void *shell, void *state, const struct event *event, int64_t now_ms, struct outbox *out)
 {
@@ -111,6 +119,8 @@ const struct worker_spec updater_spec = {
         .dead_letters = TOPIC_DLQ,
         .guarded = true,
         .options = updater_options,
+        .waiting = "pending_switches",
+        .waiting_help = "Distribution points whose newest release of a package is not current there yet.",
         .summary =
                 "Makes each released version current on its distribution points, never before it is staged "
                 "there, and ends the update jobs. Start more of them to share the work.",
@@ -120,7 +130,8 @@ const struct worker_spec updater_spec = {
                 .state_is_empty = updater_state_is_empty,
                 .apply = updater_apply,
                 .effects = updater_effects,
-                .wake_at = updater_wake_at},
+                .wake_at = updater_wake_at,
+                .waiting = updater_waiting},
         .effector = {.start = updater_start,
                 .cancel = updater_cancel,
                 .refuses_stale = updater_refuses_stale},

@@ -1,6 +1,7 @@
 #ifndef UPDATER_UPDATER_H
 #define UPDATER_UPDATER_H
 
+#include "engine/places.h"
 #include "engine/worker.h"
 #include "updater/switch.h"
 
@@ -22,7 +23,9 @@ struct updater {
 	struct switch_rules rules;
 	bool cloudevents; /* records carry the headers of CloudEvents too */
 	/* For /metrics; counted when said, so a transaction that is lost and done again counts twice. */
-	atomic_ulong updated, retries, jobs_ended, releases_refused;
+	atomic_ulong updated, jobs_ended, releases_refused, releases_forged;
+	struct places *places;      /* how distribution points fare */
+	_Atomic size_t point_count; /* in the catalogue */
 };
 
 enum updater_output { UPDATER_UPDATED, UPDATER_STATUS };

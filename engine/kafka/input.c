@@ -185,15 +185,20 @@ static void take_batch(struct kafka *kafka, size_t most)
 	kafka->input_pending = kafka->batch_count == most;
 }
 
+int64_t kafka_input_end(const struct kafka *kafka)
+{
+	int64_t low = -1, high = -1;
+
+	if (kafka->input.handle && rd_kafka_get_watermark_offsets(kafka->input.handle, kafka->process->input,
+	                                   kafka->partition, &low, &high))
+		high = -1;
+	return high >= 0 && high < kafka->next ? kafka->next : high; /* as of the last fetch */
+}
+
 /* Only while there is more than the queue can hold: then the fetcher does not wait at the log's end. */
 static void keep_fetching(struct kafka *kafka)
 {
-	int64_t low, high;
-
-	if (reader_is_low(&kafka->input) &&
-	        !rd_kafka_get_watermark_offsets(
-	                kafka->input.handle, kafka->process->input, kafka->partition, &low, &high) &&
-	        high - kafka->next > INPUT_MESSAGES)
+	if (reader_is_low(&kafka->input) && kafka_input_end(kafka) - kafka->next > INPUT_MESSAGES)
 		reader_nudge(&kafka->input);
 }
 

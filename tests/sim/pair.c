@@ -193,6 +193,13 @@ static int64_t pair_wake_at(const void *state)
 	return pair->inner->machine.wake_at(pair->state);
 }
 
+static struct waiting pair_waiting(const void *state)
+{
+	const struct pair *pair = state;
+
+	return pair->inner->machine.waiting(pair->state);
+}
+
 static enum effect_start pair_start(void *shell, const void *state, const struct effect_context *context,
         uint64_t *ret_effect, int64_t *ret_offset)
 {
@@ -242,7 +249,8 @@ void pair_begin(void)
 		        .state_is_empty = pair_is_empty,
 		        .apply = updater ? apply_updater_pair : apply_stager_pair,
 		        .effects = pair_effects,
-		        .wake_at = pair_wake_at};
+		        .wake_at = pair_wake_at,
+		        .waiting = pair_waiting};
 		spec->effector.start = pair_start;
 	}
 }

@@ -481,6 +481,11 @@ void kafka_note_position(struct kafka *kafka, int64_t position)
 	(void)position;
 }
 
+int64_t kafka_input_end(const struct kafka *kafka)
+{
+	return log_end(input(kafka), kafka->partition);
+}
+
 int32_t kafka_partition_of(const struct kafka *kafka, struct view key)
 {
 	(void)kafka;

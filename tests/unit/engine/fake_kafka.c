@@ -344,6 +344,11 @@ void kafka_note_position(struct kafka *kafka, int64_t position)
 	cr_assert(position >= 0 && position <= kafka->first_offset + (int64_t)kafka->input_count);
 }
 
+int64_t kafka_input_end(const struct kafka *kafka)
+{
+	return kafka->first_offset + (int64_t)kafka->input_count;
+}
+
 int32_t kafka_partition_of(const struct kafka *kafka, struct view key)
 {
 	(void)kafka;

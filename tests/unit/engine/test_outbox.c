@@ -222,8 +222,8 @@ Test(outbox_reroute, of_a_record_too_large_is_a_dead_letter, .init = init, .fini
 
 	outbox_record_is(outbox, &record);
 	outbox_reroute(outbox, 5);
-	cr_assert_eq(outbox_count_of(outbox, OUTBOX_REROUTE), 0);
-	cr_assert_eq(outbox_count_of(outbox, OUTBOX_DEAD_LETTER), 1);
+	cr_assert_eq(outbox_tally(outbox, OUTBOX_LANE_INPUT).count, 0);
+	cr_assert_eq(outbox_tally(outbox, OUTBOX_LANE_DEAD_LETTERS).count, 1);
 	free((char *)value.data);
 }
 

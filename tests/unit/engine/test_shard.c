@@ -102,6 +102,7 @@ Test(shard_restore, refuses_rows_that_nobody_here_wrote, .fini = fini)
 Test(shard_restore, frees_empty_states, .fini = fini)
 {
 	struct shard_status status;
+	uint64_t counts[COUNTS] = {0};
 
 	world_open(NULL);
 	send(0, "put one");
@@ -111,7 +112,9 @@ Test(shard_restore, frees_empty_states, .fini = fini)
 	world_run();
 	shard_read_status(world.shard, &status);
 	cr_assert_eq(status.states, 1);
-	cr_assert_eq(status.records, 4);
+	shard_sum_counts(world.shard, counts);
+	cr_assert_eq(counts[COUNT_RECORDS_IN], 4);
+	cr_assert_eq(status.lag, 0);
 	cr_assert_eq(status.position, 4);
 }
 
@@ -282,6 +285,46 @@ Test(shard_loss, rebuilds_the_state_from_its_rows, .fini = fini)
 	cr_assert_eq(world_outputs("is two"), 1);
 }
 
+Test(shard_waiting, is_summed_over_all_keys, .fini = fini)
+{
+	struct shard_status status;
+
+	world_open(NULL);
+	fake_row(world.kafka, row_key(0, "w/t"), "t lane 0 -1");
+	fake_row(world.kafka, row_key(0, "w/u"), "u lane 0 -1");
+	send(1, "count");
+	send(1, "work v lane");
+	send(2, "count");
+	send(0, "drop");
+	send(2, "count");
+	world_run();
+	cr_assert_eq(world_outputs("count 2"), 1);
+	cr_assert_eq(world_outputs("count 3"), 1);
+	cr_assert_eq(world_outputs("count 1"), 1);
+	shard_read_status(world.shard, &status);
+	cr_assert_eq(status.waiting, 1);
+	cr_assert_gt(status.waiting_ms, 0);
+}
+
+Test(shard_counts, say_what_was_taken_in_and_committed, .fini = fini)
+{
+	uint64_t counts[COUNTS] = {0};
+
+	world_open(NULL);
+	send(0, "put one");
+	send(1, "bad");
+	world_run();
+	shard_sum_counts(world.shard, counts);
+	cr_assert_eq(counts[COUNT_RECORDS_IN], 2);
+	cr_assert_eq(
+	        counts[COUNT_BYTES_IN], 2 * strlen(row_key(0, "")) - 2 + strlen("put one") + strlen("bad"));
+	cr_assert_eq(counts[COUNT_RECORDS_OUT], 1);
+	cr_assert_eq(counts[COUNT_RECORDS_OUT + OUTBOX_LANE_DEAD_LETTERS], 1);
+	cr_assert_eq(counts[COUNT_RECORDS_OUT + OUTBOX_LANE_CHANGELOG], 3, "a row, @run and @position");
+	cr_assert_eq(counts[COUNT_COMMITTED], 2);
+	cr_assert_eq(counts[COUNT_FAILED], 0);
+}
+
 Test(shard_loss, memory_does_not_outlive_it, .fini = fini)
 {
 	world_open(NULL);
@@ -290,8 +333,11 @@ Test(shard_loss, memory_does_not_outlive_it, .fini = fini)
 	fake_row(world.kafka, row_key(1, "text"), "kept");
 	world_run();
 	struct shard_status status;
+	uint64_t counts[COUNTS] = {0};
 	shard_read_status(world.shard, &status);
-	cr_assert_eq(status.losses, 1);
+	shard_sum_counts(world.shard, counts);
+	cr_assert_eq(counts[COUNT_LOSSES], 1);
+	cr_assert_eq(counts[COUNT_CLAIMS], 2);
 	cr_assert_eq(status.states, 2);
 	cr_assert_eq(world_outputs("put one"), 1);
 }

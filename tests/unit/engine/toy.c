@@ -153,8 +153,17 @@ static void send_huge(struct outbox *out)
 	free(huge);
 }
 
-static void obey(struct toy_state *state, const struct record *record, int64_t now_ms, struct outbox *out)
+static void send_count(size_t count, struct outbox *out)
 {
+	char text[24];
+
+	snprintf(text, sizeof(text), "%zu", count);
+	send(out, "count %s", text, "");
+}
+
+static void obey(struct toy_state *state, const struct event *event, int64_t now_ms, struct outbox *out)
+{
+	const struct record *record = event->record;
 	char word[16] = "", *value = memory_copy(record->value.data, record->value.len);
 	int end = 0;
 
@@ -175,6 +184,8 @@ static void obey(struct toy_state *state, const struct record *record, int64_t n
 		drop(state, out);
 	} else if (strcmp(word, "now") == 0) {
 		send_time(now_ms, out);
+	} else if (strcmp(word, "count") == 0) {
+		send_count(event->waiting, out);
 	} else if (strcmp(word, "huge") == 0) {
 		send_huge(out);
 	} else {
@@ -210,7 +221,7 @@ static void apply(void *shell, void *state, const struct event *event, int64_t n
 	(void)shell;
 	switch (event->kind) {
 	case EVENT_RECORD:
-		obey(state, event->record, now_ms, out);
+		obey(state, event, now_ms, out);
 		break;
 	case EVENT_COMPLETION:
 		complete(state, event, out);
@@ -224,6 +235,13 @@ static void apply(void *shell, void *state, const struct event *event, int64_t n
 		notice(event, out);
 		break;
 	}
+}
+
+static struct waiting waiting(const void *value)
+{
+	const struct toy_state *state = value;
+
+	return (struct waiting){(uint32_t)state->want_count, state->want_count ? 1 : INT64_MAX};
 }
 
 static void list_effects(const void *value, struct effects *effects)
@@ -305,6 +323,6 @@ const struct worker_spec toy_spec = {
         .changelog = "toy-state",
         .outputs = {"output"},
         .dead_letters = "dlq",
-        .machine = {state_new, state_free, state_load, state_is_empty, apply, list_effects, wake_at},
+        .machine = {state_new, state_free, state_load, state_is_empty, apply, list_effects, wake_at, waiting},
         .effector = {start, cancel, refuses_stale},
 };

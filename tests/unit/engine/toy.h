@@ -12,6 +12,7 @@
  *   wake MS        wants a tick MS after now, and then sends "tick"
  *   drop           forgets everything
  *   now            sends the time
+ *   count          sends how many wants there are, of all keys
  *   huge           sends more than a transaction takes
  *   bad            is a dead letter
  * A completion sends "done TAG RESULT" and ends the want; a notice sends "NAME BYTES". */

@@ -236,7 +236,9 @@ static void send_job(struct gate_world *world, const struct words *words)
 			names[request.target_count++] = name;
 		request.targets = names;
 	}
-	gate_world_apply(world, &(struct gate_event){.kind = GATE_JOB, .job = &request});
+	int64_t since;
+	size_t held = world->held_elsewhere + gate_held(world->state, &since);
+	gate_world_apply(world, &(struct gate_event){.kind = GATE_JOB, .job = &request, .held = held});
 }
 
 static uint32_t attempt_of(const struct gate_world *world, const char *version, const char *point)

@@ -28,7 +28,8 @@ struct gate_world {
 	struct gate_state *state;
 	struct map *rows; /* name → struct view *, as last written */
 	int64_t now_ms, offset;
-	bool restarts; /* goes on with the state that the rows gave */
+	size_t held_elsewhere; /* by other packages of the shard */
+	bool restarts;         /* goes on with the state that the rows gave */
 	struct buffer said;
 	void (*watch)(const struct gate_fact *fact, void *context); /* NULL */
 	void *watch_context;

@@ -1,6 +1,7 @@
 /* Rows as bytes, and facts as records. */
 #include "gate_script.h"
 
+#include "base/memory.h"
 #include "schemas/record.h"
 #include "stager/gate_codec.h"
 
@@ -86,6 +87,27 @@ Test(gate_row_load, refuses_every_row_that_is_cut_or_goes_on)
 		}
 	}
 	cr_assert_gt(refused, 200);
+	gate_world_release(&world);
+}
+
+Test(gate_row_load, takes_jobs_as_the_schema_before_wrote_them)
+{
+	struct gate_state *state = gate_state_new("PKG", &gate_limits_default);
+	struct gate_world world;
+	int64_t since;
+	struct error err;
+
+	gate_world_init(&world);
+	gate_world_step(&world, "update u1 1.0 paris");
+	const struct view *row = map_get(world.rows, view_text("j/u1"));
+	char *old = memory_copy(row->data, row->len - 3); /* without accepted_ms: 1,000,000 */
+	old[0] = 1;
+	cr_assert_eq(gate_row_load(state, view_text("j/u1"), (struct view){old, row->len - 3}, &err),
+	        STATUS_OK, "%s", err.message);
+	cr_assert_eq(gate_held(state, &since), 1);
+	cr_assert_eq(since, INT64_MAX, "nobody knows");
+	free(old);
+	gate_state_free(state);
 	gate_world_release(&world);
 }
 

@@ -111,6 +111,29 @@ Test(gate_jobs, rejects_holds_beyond_the_limit_but_not_what_frees_them)
 	gate_world_release(&world);
 }
 
+Test(gate_jobs, rejects_holds_beyond_the_limit_of_the_shard)
+{
+	struct gate_world world;
+	int64_t since;
+
+	gate_world_init(&world);
+	world.limits.held_shard_max = 10;
+	world.held_elsewhere = 9;
+	gate_world_step(&world, "skip 5000");
+	cr_assert_eq(gate_held(world.state, &since), 0);
+	cr_assert_eq(since, INT64_MAX);
+	gate_world_step(&world, "update u1 1.0");
+	int64_t accepted = world.now_ms;
+	gate_world_step(&world, "skip 5000");
+	cr_assert_str_eq(gate_world_step(&world, "update u2 1.0"), "rejected u2 overloaded");
+	cr_assert_eq(gate_held(world.state, &since), 1);
+	cr_assert_eq(since, accepted);
+	gate_world_step(&world, "create c1 1.0 paris");
+	gate_world_step(&world, "staged 1.0 paris");
+	cr_assert_eq(gate_held(world.state, &since), 0);
+	gate_world_release(&world);
+}
+
 Test(gate_jobs, bounds_creates_targets_and_versions)
 {
 	struct gate_world world;

@@ -9,10 +9,11 @@
 Test(switch_row_load, refuses_a_row_of_a_newer_schema_with_words)
 {
 	struct switch_state *state = switch_state_new(view_text("PKG"), &switch_rules_default);
+	const char newer = SWITCH_ROW_SCHEMA + 1;
 	struct error err;
 
 	cr_assert_eq(
-	        switch_row_load(state, view_text("d/paris"), (struct view){"\2", 1}, &err), STATUS_FATAL);
+	        switch_row_load(state, view_text("d/paris"), (struct view){&newer, 1}, &err), STATUS_FATAL);
 	cr_assert_str_eq(err.code, "newer_schema");
 	cr_assert(switch_state_is_empty(state));
 	switch_state_free(state);
