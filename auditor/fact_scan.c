@@ -70,6 +70,7 @@ struct value {
 
 struct fact_scanner {
 	uint8_t names[NAME_SLOTS]; /* field + 1 */
+	uint8_t lens[FIELDS];
 	struct value values[FIELDS];
 	uint64_t seen; /* which of them this record has */
 	/* times of one log are mostly of one minute */
@@ -94,6 +95,7 @@ struct fact_scanner *fact_scanner_new(void)
 		while (scanner->names[slot])
 			slot = (slot + 1) % NAME_SLOTS;
 		scanner->names[slot] = (uint8_t)(field + 1);
+		scanner->lens[field] = (uint8_t)strlen(field_names[field]);
 	}
 	return scanner;
 }
@@ -107,9 +109,12 @@ static enum field field_named(const struct fact_scanner *scanner, struct view na
 {
 	size_t slot = name.len ? name_slot(name.data, name.len) : 0;
 
-	for (; scanner->names[slot]; slot = (slot + 1) % NAME_SLOTS)
-		if (view_is(name, field_names[scanner->names[slot] - 1]))
-			return (enum field)(scanner->names[slot] - 1);
+	for (; scanner->names[slot]; slot = (slot + 1) % NAME_SLOTS) {
+		size_t field = scanner->names[slot] - 1u;
+
+		if (name.len == scanner->lens[field] && memcmp(name.data, field_names[field], name.len) == 0)
+			return (enum field)field;
+	}
 	return FIELDS;
 }
 

@@ -130,12 +130,12 @@ void fingerprints_release(struct fingerprints *table)
 	fingerprints_init(table, table->entry_size);
 }
 
-static char *entry_at(const struct fingerprints *table, size_t index)
+static inline char *entry_at(const struct fingerprints *table, size_t index)
 {
 	return table->entries + index * table->entry_size;
 }
 
-static uint64_t key_at(const struct fingerprints *table, size_t index)
+static inline uint64_t key_at(const struct fingerprints *table, size_t index)
 {
 	uint64_t key;
 
@@ -144,7 +144,7 @@ static uint64_t key_at(const struct fingerprints *table, size_t index)
 }
 
 /* Where the key is, or would be put. */
-static size_t place_of(const struct fingerprints *table, uint64_t key)
+static inline size_t place_of(const struct fingerprints *table, uint64_t key)
 {
 	size_t mask = table->capacity - 1, index = key & mask;
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { UNREAD_BYTES_MAX = 64 << 20 };
+enum { UNREAD_BYTES_MAX = 24 << 20 };
 
 const enum log_topic lanes_topics[LOG_TOPICS] = {LOG_UPDATED, LOG_STATUS, LOG_STAGED, LOG_JOBS, LOG_DLQ};
 

@@ -2,7 +2,6 @@
  * again here, from the record alone. */
 #include "auditor/verify_room.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { RESTAGES_MOST = 64 };
@@ -15,21 +14,66 @@ struct about_id { /* of a stager's */
 	uint32_t number;
 };
 
+struct text { /* put together piece by piece; what does not fit makes no id */
+	char data[1024];
+	size_t len;
+};
+
+static void add(struct text *text, struct view piece)
+{
+	if (text->len + piece.len >= sizeof(text->data)) {
+		text->len = sizeof(text->data);
+		return;
+	}
+	if (piece.len)
+		memcpy(text->data + text->len, piece.data, piece.len);
+	text->len += piece.len;
+}
+
+static void add_number(struct text *text, int64_t number)
+{
+	char digits[24], *end = digits + sizeof(digits), *at = end;
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do {
+		*--at = (char)('0' + left % 10);
+		left /= 10;
+	} while (left);
+	if (number < 0)
+		*--at = '-';
+	add(text, (struct view){at, (size_t)(end - at)});
+}
+
+static bool is_name_of(struct view id, const struct text *text)
+{
+	char name[DIGEST_NAME_SIZE];
+
+	if (text->len == sizeof(text->data))
+		return false;
+	digest_name((struct view){text->data, text->len}, name);
+	return id.len == DIGEST_NAME_SIZE - 1 && memcmp(id.data, name, id.len) == 0;
+}
+
 static bool is_stagers(const struct fact *fact, const struct about_id *about)
 {
-	char text[1024], id[DIGEST_NAME_SIZE];
-	int len = snprintf(text, sizeof(text), "%s/%.*s/%.*s/%.*s/%.*s/%d/%lld/%.*s/%u", about->kind,
-	        (int)fact->package.len, fact->package.data, (int)fact->version.len,
-	        fact->version.data ? fact->version.data : "", (int)about->point.len,
-	        about->point.data ? about->point.data : "", (int)about->job_id.len,
-	        about->job_id.data ? about->job_id.data : "", (int)about->position.partition,
-	        (long long)about->position.offset, (int)about->extra.len,
-	        about->extra.data ? about->extra.data : "", about->number);
+	const struct view pieces[] = {
+	        view_text(about->kind), fact->package, fact->version, about->point, about->job_id};
+	const struct view slash = {"/", 1};
+	struct text text;
 
-	if (len < 0 || (size_t)len >= sizeof(text))
-		return false;
-	digest_name((struct view){text, (size_t)len}, id);
-	return view_is(fact->id, id);
+	text.len = 0;
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		add(&text, pieces[i]);
+		add(&text, slash);
+	}
+	add_number(&text, about->position.partition);
+	add(&text, slash);
+	add_number(&text, about->position.offset);
+	add(&text, slash);
+	add(&text, about->extra);
+	add(&text, slash);
+	add_number(&text, about->number);
+	return is_name_of(fact->id, &text);
 }
 
 /* The first staged event of a copy has the number 0, and each one after its content was lost one more; what
@@ -70,18 +114,21 @@ bool id_is_answer(const struct fact *fact, const char *kind)
 	                .position = fact->type == FACT_DUPLICATE ? fact->duplicate : fact->job_position});
 }
 
+/* Texts packed, see pack_text(); none of these is as long as 2^14. */
 static bool is_updaters(const struct fact *fact, const char *kind, const struct view *texts, size_t count)
 {
-	char id[DIGEST_NAME_SIZE];
-	struct buffer about;
+	struct text text;
 
-	buffer_init(&about, 4096);
-	pack_text(&about, kind);
-	for (size_t i = 0; i < count; i++)
-		pack_view(&about, texts[i]);
-	digest_name(buffer_view(&about), id);
-	buffer_release(&about);
-	return view_is(fact->id, id);
+	text.len = 0;
+	for (size_t i = 0; i <= count; i++) {
+		struct view piece = i ? texts[i - 1] : view_text(kind);
+		bool is_long = piece.len >= 128;
+		char len[2] = {(char)((piece.len & 0x7f) | (is_long ? 0x80 : 0)), (char)(piece.len >> 7)};
+
+		add(&text, (struct view){len, is_long ? 2 : 1});
+		add(&text, piece);
+	}
+	return is_name_of(fact->id, &text);
 }
 
 bool id_is_updated(const struct fact *fact)
@@ -94,16 +141,16 @@ bool id_is_updated(const struct fact *fact)
 /* The updater ends updates whose targets were known, the stager all others. */
 bool id_is_end(const struct fact *fact)
 {
-	char name[256];
-	int len;
+	struct about_id stagers = {.kind = "ended", .job_id = fact->job_id, .position = fact->job_position};
+	struct text name;
 
-	if (is_stagers(
-	            fact, &(struct about_id){
-	                          .kind = "ended", .job_id = fact->job_id, .position = fact->job_position}))
-		return true;
-	len = snprintf(name, sizeof(name), "%.*s/%d-%lld", (int)fact->job_id.len, fact->job_id.data,
-	        (int)fact->job_position.partition, (long long)fact->job_position.offset);
-	if (len < 0 || (size_t)len >= sizeof(name))
-		return false;
-	return is_updaters(fact, "job ended", (const struct view[]){fact->package, {name, (size_t)len}}, 2);
+	name.len = 0;
+	add(&name, fact->job_id);
+	add(&name, (struct view){"/", 1});
+	add_number(&name, fact->job_position.partition);
+	add(&name, (struct view){"-", 1});
+	add_number(&name, fact->job_position.offset);
+	return is_updaters(
+	               fact, "job ended", (const struct view[]){fact->package, {name.data, name.len}}, 2) ||
+	       is_stagers(fact, &stagers);
 }

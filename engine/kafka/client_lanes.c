@@ -18,7 +18,8 @@ enum {
 	LANE_KBYTES_MOST = 8192,
 	RECORD_BYTES_LEAST =
 	        64, /* a queue is bounded in bytes; its bound in records only must not be lower */
-	PATIENCE_MS = 5,
+	PATIENCE_MS = 2,
+	NUDGES = 8, /* while as much is taken as the queues hold */
 };
 
 struct lane {
@@ -38,6 +39,7 @@ struct client_lanes {
 	struct lane *lanes;
 	size_t count, hungry; /* hungry: the lane that last had nothing */
 	int fd;               /* readable once something came to an empty queue */
+	size_t bytes_max, taken_bytes; /* taken since the fetchers were last nudged */
 };
 
 static enum status count_partitions(struct client_lanes *lanes, struct client *client, int64_t deadline,
@@ -69,7 +71,7 @@ static struct reader_bounds bounds_of(const int32_t *partitions, size_t topic_co
 		kbytes = LANE_KBYTES_MOST;
 	return (struct reader_bounds){.messages = (int)(kbytes * 1024 / RECORD_BYTES_LEAST),
 	        .kbytes = (int)kbytes,
-	        .fetch_bytes = (int)(kbytes < 1024 ? kbytes * 1024 : 1048576)};
+	        .fetch_bytes = (int)(kbytes * 512)};
 }
 
 static enum status open_lanes(struct client_lanes *lanes, struct client *client, size_t bytes_max,
@@ -90,6 +92,7 @@ enum status client_lanes_open(struct client *client, const char *const *topics, 
 {
 	struct client_lanes *lanes = memory_alloc(sizeof(*lanes));
 
+	lanes->bytes_max = bytes_max;
 	lanes->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	lanes->topics = memory_alloc(topic_count * sizeof(*lanes->topics));
 	lanes->topic_count = topic_count;
@@ -165,6 +168,18 @@ enum status client_lanes_start(struct client_lanes *lanes, struct error *err)
 	return STATUS_OK;
 }
 
+/* A fetcher that finds all queues full sleeps, see reader_is_low(): so that it works while the records here are
+ * looked at, it is woken well before the first queue is empty. */
+static void keep_fetching(struct client_lanes *lanes, const struct lane *lane)
+{
+	for (size_t i = 0; i < lane->count; i++)
+		lanes->taken_bytes += lane->batch[i]->len + lane->batch[i]->key_len;
+	if (lanes->taken_bytes < lanes->bytes_max / NUDGES || lane->place.next >= lane->place.end)
+		return;
+	lanes->taken_bytes = 0;
+	reader_nudge_of(&lanes->reader, lanes->topics[lane->topic], lane->partition);
+}
+
 static void refill(struct client_lanes *lanes, struct lane *lane)
 {
 	ssize_t count;
@@ -172,7 +187,9 @@ static void refill(struct client_lanes *lanes, struct lane *lane)
 	drop_batch(lane);
 	count = rd_kafka_consume_batch_queue(lane->queue, 0, lane->batch, BATCH);
 	lane->count = count > 0 ? (size_t)count : 0;
-	if (!lane->count)
+	if (lane->count)
+		keep_fetching(lanes, lane);
+	else
 		lanes->hungry = (size_t)(lane - lanes->lanes);
 }
 
