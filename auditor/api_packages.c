@@ -7,28 +7,27 @@
 
 enum { CELLS_MAX = 20000 };
 
+/* +: the copies of a cell are few, so none of them is looked for by its time */
 #define CELL_COLUMNS                                                                                         \
 	"state.distribution_point, state.state, state.desired, state.staged, state.live,"                    \
 	" (SELECT error FROM copy c WHERE c.package = state.package"                                         \
 	"  AND c.distribution_point = state.distribution_point AND error IS NOT NULL"                        \
 	"  AND c.state IN ('pending', 'staging', 'retrying', 'failed', 'updating')"                          \
-	"  ORDER BY +c.since DESC LIMIT 1),"                                                                  \
-	" CASE WHEN state.state = 'updating' THEN state.desired"                                             \
-	"  WHEN state.state IN ('pending', 'staging', 'retrying', 'failed') THEN"                            \
-	"   (SELECT version FROM copy c WHERE c.package = state.package"                                     \
-	"    AND c.distribution_point = state.distribution_point AND c.state = state.state"                  \
-	"    ORDER BY coalesce(wanted, staged, since) DESC, version DESC LIMIT 1) END"
+	"  ORDER BY +c.since DESC LIMIT 1),"                                                                 \
+	" CASE state.state WHEN 'updating' THEN desired WHEN 'staged' THEN state.staged"                     \
+	"  ELSE (SELECT version FROM copy c WHERE c.package = state.package"                                 \
+	"   AND c.distribution_point = state.distribution_point AND c.state = state.state"                   \
+	"   ORDER BY coalesce(+c.wanted, c.staged, c.since) DESC, version DESC LIMIT 1) END"
+enum { CELL_COLUMN_COUNT = 7 };
 
 static void begin_cell(struct buffer *out, struct query *query)
 {
+	static const char *const names[] = {"state", "desired", "staged", "live", "error", "coming"};
+
 	key_view(out, query_text(query, 0));
 	json_begin(out, '{');
-	put_column(out, "state", query, 1);
-	put_column(out, "desired", query, 2);
-	put_column(out, "staged", query, 3);
-	put_column(out, "live", query, 4);
-	put_column(out, "error", query, 5);
-	put_column(out, "coming", query, 6);
+	for (int i = 0; i < CELL_COLUMN_COUNT - 1; i++)
+		put_column(out, names[i], query, 1 + i);
 }
 
 static void add_name(struct buffer *out, struct query *query)

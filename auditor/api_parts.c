@@ -170,6 +170,7 @@ void add_event(struct buffer *out, struct query *query)
 		put_column(out, "attempt", query, 15);
 	if (timestamp_parse(query_text(query, 16), &next_retry_ms))
 		json_put_int(out, "next_retry", next_retry_ms);
+	put_column(out, "logged", query, 17);
 	json_end(out, '}');
 }
 

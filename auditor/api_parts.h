@@ -81,7 +81,8 @@ void begin_job(struct buffer *out, struct query *query);
 	"topic, partition, \"offset\", time, type, package, version, distribution_point, job_id,"            \
 	" job_partition, job_offset, state, reason, detail, id,"                                             \
 	" iif(type = 'distribution_point', json_extract(" EVENT_VALUE ", '$.attempt'), NULL),"               \
-	" iif(type = 'distribution_point', json_extract(" EVENT_VALUE ", '$.next_retry'), NULL)"
+	" iif(type = 'distribution_point', json_extract(" EVENT_VALUE ", '$.next_retry'), NULL),"            \
+	" logged"
 void add_event(struct buffer *out, struct query *query);
 
 /* All rows of a question, each written by add; frees the question. */
