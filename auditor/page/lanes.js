@@ -2,16 +2,27 @@
 //
 // Events of a point open and close bars. A create's begins with "stage"; an update's with "wait", for its release, since
 // its version may have been staged long before. retrying: an attempt failed, "pause", then again what failed. staged →
-// "wait" → release → "switch" → updated.
+// "wait" → release → "switch" → updated. Times are the log's: a record's own is of its writer's clock.
 
 const AFTER = {pending: "stage", staging: "stage", staged: "wait", release: "switch", updating: "switch"};
 const ENDS = {updated: "good", failed: "bad", withheld: "bad"};
+
+/** When an event was written. */
+export function when(event) {
+	return event.logged ?? event.time;
+}
+
+/** When a job's life begins: with its own record; what else is told of its version may be older. */
+export function beginning(job) {
+	const events = job.events ?? [], own = events.find((event) => event.place?.topic === "jobs") ?? events[0];
+	return own ? when(own) : job.submitted ?? job.accepted;
+}
 
 function pointLane(name, events, isUpdate, begin, end) {
 	const lane = {name, bars: [], marks: []};
 	let kind, from = begin, number, attempt = 1, activity = "stage";
 	const mark = (what, more) => lane.marks.push({at: from, kind: what, ...more});
-	// what is told in order happened in order, though the clocks of two workers may disagree
+	// what is told in order happened in order, though brokers' clocks may disagree
 	const turn = (at, next) => {
 		at = Math.max(at, from);
 		if (kind && at > from) lane.bars.push({from, to: at, kind, attempt: number});
@@ -22,20 +33,20 @@ function pointLane(name, events, isUpdate, begin, end) {
 		const happened = event.type === "distribution_point" ? event.state : event.type;
 		if (happened === "retrying") {
 			attempt = event.attempt || attempt;
-			turn(event.time, "pause");
+			turn(when(event), "pause");
 			mark("retry", {attempt: attempt++});
-			const again = Math.min(event.next_retry ?? end, events[n + 1]?.time ?? end);
+			const again = Math.min(event.next_retry ?? end, n + 1 < events.length ? when(events[n + 1]) : end);
 			if (again < end) turn(again, activity);
 		} else if (Object.hasOwn(ENDS, happened)) {
-			turn(event.time);
+			turn(when(event));
 			if (lane.marks.at(-1)?.kind !== ENDS[happened]) mark(ENDS[happened]); // a fact, and the status that tells it
 		} else if (happened === "staged") {
 			if (activity === "switch" || lane.marks.at(-1)?.kind === "staged") return; // told before
-			turn(event.time, isUpdate ? "wait" : undefined);
+			turn(when(event), isUpdate ? "wait" : undefined);
 			mark("staged");
 		} else if (Object.hasOwn(AFTER, happened)) {
 			if (happened === "release") [activity, attempt] = ["switch", 1];
-			turn(event.time, AFTER[happened]);
+			turn(when(event), AFTER[happened]);
 		}
 	});
 	turn(end);
@@ -56,15 +67,15 @@ export function fold(events) {
 	return lines;
 }
 
-function jobLane(job, from, end) {
+function jobLane(job, events, from, end) {
 	const lane = {name: undefined, bars: [], marks: []};
+	const first = (type, state) => events.find((event) => event.type === type && (!state || event.state === state));
 	const bar = (begin, to, kind) => to > begin && lane.bars.push({from: begin, to, kind});
-	const heldUntil = job.held ? job.released ?? end : undefined;
-	bar(from, job.held ?? end, "open");
-	if (job.held) {
-		bar(job.held, heldUntil, "held");
-		bar(heldUntil, end, "open");
-	}
+	const held = first("job", "held"), release = first("release");
+	const heldAt = held ? Math.max(from, when(held)) : end, releasedAt = release ? Math.max(heldAt, when(release)) : end;
+	bar(from, heldAt, "open");
+	bar(heldAt, releasedAt, "held");
+	if (held) bar(releasedAt, end, "open");
 	if (job.final) lane.marks.push({at: end, kind: job.state === "completed" ? "good" : "bad"});
 	return lane;
 }
@@ -72,17 +83,20 @@ function jobLane(job, from, end) {
 /** {from, to, lanes: [{name, bars: [{from, to, kind, attempt}], marks: [{at, kind}]}…]}, the job's own lane first. */
 export function lanes(job, now) {
 	const events = job.events ?? [];
-	const from = Math.min(job.submitted ?? job.accepted ?? now, ...events.map((event) => event.time));
-	const end = job.final ? Math.max(job.ended ?? from, ...events.map((event) => event.time)) : Math.max(now, from);
+	const from = beginning(job) ?? now;
+	const last = events.length ? when(events.at(-1)) : from;
+	const ended = events.findLast((event) => event.type === "job");
+	const end = job.final ? Math.max(from, ended ? when(ended) : job.ended ?? last) : Math.max(now, last);
 	const byPoint = new Map((job.distribution_points ?? []).map((name) => [name, []]));
 	for (const event of events) {
 		if (!event.distribution_point) continue;
 		if (!byPoint.has(event.distribution_point)) byPoint.set(event.distribution_point, []);
 		byPoint.get(event.distribution_point).push(event);
 	}
-	const begin = Math.max(from, job.accepted ?? from);
+	const accepted = events.find((event) => event.state === "accepted");
+	const begin = accepted ? Math.max(from, when(accepted)) : from;
 	const points = [...byPoint].map(([name, own]) => pointLane(name, own, job.type === "update", begin, end));
-	return {from, to: Math.max(end, from + 1), lanes: [jobLane(job, from, job.final ? job.ended ?? end : end), ...points]};
+	return {from, to: Math.max(end, last, from + 1), lanes: [jobLane(job, events, from, end), ...points]};
 }
 
 /** Round steps for an axis of this length, at most `most` of them: 1, 2, 5 × 10ⁿ ms, then seconds, minutes, hours, days. */

@@ -3,6 +3,7 @@
 import {get} from "./api.js";
 import {h} from "./dom.js";
 import {badge, choice, empty, foreign, heading, offset, packageLink, PAGE_SIZE, pager, placeLink, reason, table, time} from "./parts.js";
+import {when} from "./lanes.js";
 import {link} from "./router.js";
 import {searchField} from "./search.js";
 
@@ -25,7 +26,7 @@ export function happening(event) {
 
 export function render(data, route) {
 	const columns = [
-		{name: "When", cell: (event) => time(event.time), kind: "number"},
+		{name: "When", cell: (event) => time(when(event)), kind: "number"},
 		{name: "What", cell: happening, kind: "tight plain"},
 		{name: "Of", cell: (event) => event.type.replaceAll("_", " "), kind: "tight plain"},
 		{name: "Package", cell: (event) => packageLink(event.package), kind: "id plain"},

@@ -3,7 +3,7 @@
 import {get, now} from "./api.js";
 import {h, svg} from "./dom.js";
 import {count, duration, exact, roundDuration} from "./format.js";
-import {fold, lanes, ticks} from "./lanes.js";
+import {beginning, fold, lanes, ticks, when} from "./lanes.js";
 import {age, badge, empty, foreign, heading, none, packageLink, placeLink, reason, section, table, time, waiting} from "./parts.js";
 import {happening} from "./view-events.js";
 
@@ -73,10 +73,9 @@ function facts(job) {
 }
 
 function eventTable(job) {
-	const began = job.submitted ?? job.events[0].time;
-	const after = (event) => duration(Math.max(0, event.time - began)); // a worker's clock may be behind the log's
+	const began = beginning(job);
 	return table("Events", [
-		{name: "After", cell: (event) => h("time", {datetime: new Date(event.time).toISOString(), title: exact(event.time)}, after(event)), kind: "number"},
+		{name: "After", cell: (event) => h("time", {datetime: new Date(when(event)).toISOString(), title: exact(when(event))}, duration(Math.max(0, when(event) - began))), kind: "number"},
 		{name: "What", cell: happening, kind: "tight plain"},
 		{name: "Distribution point", cell: (event) => foreign(event.distribution_point), kind: "id plain"},
 		{name: "Attempt", cell: (event) => foreign(event.attempt), kind: "number"},

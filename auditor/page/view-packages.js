@@ -30,7 +30,7 @@ export function cellWords(cell) {
 
 /** What is live there, "→" what is on its way, or "+" what else is staged; where nothing is live, what is staged. Pure. */
 export function cellVersions(cell) {
-	const coming = cell.coming ?? cell.desired;
+	const coming = cell.state === "staged" ? undefined : cell.coming ?? cell.desired;
 	if (coming && coming !== cell.live) return `${cell.live ?? ""} → ${coming}`.trim();
 	if (cell.staged && cell.staged !== cell.live) return cell.live ? `${cell.live} + ${cell.staged}` : cell.staged;
 	return cell.live ?? "";

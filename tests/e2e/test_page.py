@@ -176,7 +176,7 @@ def test_the_matrix_is_searched_filtered_and_leads_to_the_evidence(site, page):
     page.wait("the value as it is", lambda: page.text("pre.value").startswith('{"'))
 
 
-def test_a_timeline_draws_the_hold_and_each_attempt_and_links_its_records(page):
+def test_a_timeline_draws_the_hold_and_each_attempt_and_links_its_records(site, page):
     page.go("jobs?package=RETRY")
     page.wait("two jobs", lambda: page.row("u-retry"))
     page.js("[...document.querySelectorAll('tbody a')].find((link) => link.innerText === 'u-retry').click()")
@@ -188,9 +188,11 @@ def test_a_timeline_draws_the_hold_and_each_attempt_and_links_its_records(page):
     lima = next(bars for name, bars in lanes.items() if name.startswith("lima"))
     kinds = [kind for kind, _, _ in lima]
     assert kinds[0] == "wait" and kinds.count("pause") >= 2, kinds
-    pauses = [width for kind, _, width in lima if kind == "pause"]
-    attempts = [width for kind, _, width in lima if kind == "stage"]
-    assert min(pauses) > max(attempts), "a second's pause is longer than an attempt that is refused at once"
+    events = json.load(site.get(f"api/jobs/{page.driver.current_url.rsplit('/', 1)[1]}"))["events"]
+    at = {event.get("state") or event["type"]: event["logged"] for event in reversed(events)}  # when each was first said
+    (_, left, width), *_ = (bar for name, bars in lanes.items() if name == "the job" for bar in bars if bar[0] == "held")
+    whole = max(left + width for _, left, width in lanes["the job"]) - min(left for _, left, _ in lanes["the job"])
+    assert width / whole == pytest.approx((at["release"] - at["held"]) / (at["completed"] - events[0]["logged"]), abs=0.02), "drawn to scale"
     assert [left for _, left, _ in lima] == sorted(left for _, left, _ in lima)
     assert page.count(".mark-retry") == kinds.count("pause")
     assert page.count(".mark-staged") == 2 and page.count(".mark-good") == 3, "both points, and the job"
@@ -365,8 +367,8 @@ PURE_CASES = [
                                                     {"x": 20, "y": 0, "width": 9, "height": 100}]),
     ("chart", "bars", [[], 30, 100], []),
     ("lanes", "ticks", [10000, 6], [0, 2000, 4000, 6000, 8000, 10000]), ("lanes", "ticks", [10 * 86400000, 6], [0, 172800000, 345600000, 518400000, 691200000, 864000000]),
-    ("lanes", "lanes", [{**JOB, "events": [point_event(20, "retrying", attempt=1, next_retry=START + 40),
-                                           fact_event(45, "staged"), point_event(45, "staged"), fact_event(50, "release"), fact_event(90, "updated")]}, START + 999],
+    ("lanes", "lanes", [{**JOB, "events": [{"time": START - 7, "logged": START, "type": "update"}, {"time": START, "type": "job", "state": "held"}, point_event(20, "retrying", attempt=1, next_retry=START + 40),
+                                           fact_event(45, "staged"), point_event(45, "staged"), fact_event(50, "release"), fact_event(90, "updated"), {"time": START + 100, "type": "job", "state": "completed"}]}, START + 999],
      {"from": START, "to": START + 100, "lanes": [
          {"name": None, "bars": [{"from": START, "to": START + 50, "kind": "held"}, {"from": START + 50, "to": START + 100, "kind": "open"}],
           "marks": [{"at": START + 100, "kind": "good"}]},
@@ -374,7 +376,8 @@ PURE_CASES = [
                                 {"from": START + 40, "to": START + 45, "kind": "stage", "attempt": 2}, {"from": START + 45, "to": START + 50, "kind": "wait", "attempt": None},
                                 {"from": START + 50, "to": START + 90, "kind": "switch", "attempt": 1}],
           "marks": [{"at": START + 20, "kind": "retry", "attempt": 1}, {"at": START + 45, "kind": "staged"}, {"at": START + 90, "kind": "good"}]}]}),
-    ("lanes", "lanes", [{"type": "create", "final": False, "submitted": START, "distribution_points": ["p"], "events": [point_event(10, "pending")]}, START + 60],
+    ("lanes", "lanes", [{"type": "create", "final": False, "submitted": START, "distribution_points": ["p"],
+                                                 "events": [{"time": START, "type": "create"}, point_event(10, "pending")]}, START + 60],
      {"from": START, "to": START + 60, "lanes": [{"name": None, "bars": [{"from": START, "to": START + 60, "kind": "open"}], "marks": []},
                                                   {"name": "p", "bars": [{"from": START, "to": START + 10, "kind": "stage", "attempt": 1}, {"from": START + 10, "to": START + 60, "kind": "stage", "attempt": 1}], "marks": []}]}),
 ]
