@@ -49,7 +49,7 @@ class ComposeFile(unittest.TestCase):
                 self.assertEqual("restart" in service, name not in ONE_SHOT)
 
     def test_health_checks_ask_where_the_worker_listens(self):
-        for name in ("stager", "updater"):
+        for name in ("stager", "updater", "auditor"):
             command = SERVICES[name]["command"]
             port = command[command.index("--listen") + 1].rpartition(":")[2]
             self.assertIn(f"http://127.0.0.1:{port}/readyz", SERVICES[name]["healthcheck"]["test"])
