@@ -10,6 +10,7 @@
 struct log {
 	struct log_record *records;
 	size_t count, capacity, stable; /* no record before stable is open */
+	int64_t start;
 };
 
 enum { PRODUCERS = 2 * PARTITIONS };
@@ -58,15 +59,37 @@ static void record_release(struct log_record *record)
 	record->header_count = 0;
 }
 
+void log_recreate(enum log_topic topic, int32_t partition)
+{
+	struct log *log = &logs[topic][partition];
+
+	for (size_t i = 0; i < log->count; i++)
+		record_release(&log->records[i]);
+	free(log->records);
+	*log = (struct log){0};
+}
+
 void logs_end(void)
 {
 	for (int topic = 0; topic < LOG_TOPICS; topic++)
-		for (int partition = 0; partition < PARTITIONS; partition++) {
-			struct log *log = &logs[topic][partition];
-			for (size_t i = 0; i < log->count; i++)
-				record_release(&log->records[i]);
-			free(log->records);
-		}
+		for (int partition = 0; partition < PARTITIONS; partition++)
+			log_recreate((enum log_topic)topic, partition);
+}
+
+void log_truncate(enum log_topic topic, int32_t partition, int64_t first_left)
+{
+	struct log *log = &logs[topic][partition];
+
+	for (int64_t i = log->start; i < first_left; i++) {
+		record_release(&log->records[i]);
+		log->records[i].state = LOG_COMPACTED;
+	}
+	log->start = first_left;
+}
+
+int64_t log_start(enum log_topic topic, int32_t partition)
+{
+	return logs[topic][partition].start;
 }
 
 int64_t log_end(enum log_topic topic, int32_t partition)

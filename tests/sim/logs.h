@@ -41,6 +41,7 @@ struct log_record {
 void logs_begin(void);
 void logs_end(void);
 
+int64_t log_start(enum log_topic topic, int32_t partition); /* first offset that is still there */
 int64_t log_end(enum log_topic topic, int32_t partition);
 int64_t log_stable_end(
         enum log_topic topic, int32_t partition); /* last stable offset: what read_committed sees */
@@ -62,5 +63,9 @@ uint64_t log_transactions(void);                     /* how many have ended */
 
 /* Keeps only the newest committed record of each key below the first open one, tombstones included. */
 void log_compact(enum log_topic topic, int32_t partition);
+
+/* What befalls a topic: its first records are deleted, or it is made anew, empty. */
+void log_truncate(enum log_topic topic, int32_t partition, int64_t first_left);
+void log_recreate(enum log_topic topic, int32_t partition);
 
 #endif

@@ -131,7 +131,7 @@ static enum outcome fenced(struct kafka *kafka, struct error *err)
 
 static void name_claim(struct kafka *kafka, struct claim *claim)
 {
-	snprintf(claim->nonce, sizeof(claim->nonce), "%08llx%08llx", (unsigned long long)++claims,
+	snprintf(claim->nonce, sizeof(claim->nonce), "%016llx%016llx", (unsigned long long)++claims,
 	        (unsigned long long)world_random(UINT32_MAX));
 	world_trace("process %d %s shard %d: claim %s", kafka->process, kafka->updater ? "updater" : "stager",
 	        kafka->partition, claim->nonce);
@@ -197,15 +197,15 @@ enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t cla
 			mark(MARK_claim_outrun);
 			return lost(kafka, err, STATUS_RETRY, "the own claim did not come by");
 		}
-		if (at == claim_offset)
-			break;
 		enum outcome outcome = restore_row(claim, record, row, context, &genesis, err);
 		if (outcome != OUTCOME_OK)
 			return outcome;
+		if (at == claim_offset)
+			break;
 	}
 	if (genesis)
 		return OUTCOME_OK;
-	error_set(err, STATUS_FATAL, "no_genesis", "no @genesis row");
+	error_set(err, STATUS_FATAL, "changelog_lost", "no @genesis row");
 	return OUTCOME_REFUSED;
 }
 
@@ -214,6 +214,7 @@ void kafka_fingerprint(const struct record *record, char text[FINGERPRINT_SIZE])
 	struct buffer bytes;
 
 	buffer_init(&bytes, 4 << 20);
+	pack_int(&bytes, record->position.offset);
 	pack_int(&bytes, record->time_ms);
 	pack_view(&bytes, record->key);
 	pack_view(&bytes, record->value);
@@ -259,7 +260,13 @@ enum outcome kafka_open_input(
 		error_set(err, STATUS_FATAL, "past_end", "position past the log's end");
 		return OUTCOME_REFUSED;
 	}
+	if (offset >= 0 && offset < log_start(input(kafka), kafka->partition)) {
+		error_set(err, STATUS_FATAL, "log_truncated", "position before the log's start");
+		return OUTCOME_REFUSED;
+	}
 	const struct log_record *before = log_at(input(kafka), kafka->partition, last_offset);
+	if (before && before->state != LOG_COMMITTED)
+		before = NULL;
 	if (last.data && before) {
 		char text[FINGERPRINT_SIZE];
 		struct record record = as_record(kafka, before, last_offset);
@@ -269,7 +276,7 @@ enum outcome kafka_open_input(
 			return OUTCOME_REFUSED;
 		}
 	}
-	kafka->next = offset < 0 ? 0 : offset;
+	kafka->next = offset < 0 ? log_start(input(kafka), kafka->partition) : offset;
 	return OUTCOME_OK;
 }
 
@@ -393,6 +400,8 @@ static enum outcome produce(struct kafka *kafka, const struct outbox *outbox, st
 			return fenced(kafka, err);
 		if (message->value.len > VALUE_MAX)
 			return lost(kafka, err, STATUS_REJECT, "a value is too large");
+		if (message->kind == OUTBOX_REROUTE && message->partition >= PARTITIONS)
+			return lost(kafka, err, STATUS_RETRY, "there is no such partition");
 		append_message(kafka, message);
 		trace_message(kafka, message);
 	}
