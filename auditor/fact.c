@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/timestamp.h"
 #include "schemas/job.h"
+#include "schemas/names.h"
 #include "schemas/record.h"
 #include "schemas/status.h"
 
@@ -272,11 +273,13 @@ static int64_t header_number(const struct replay *replay, const char *name, int6
 	if (!text.len)
 		return -1;
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9' || number > most / 10)
+		int digit = text.data[i] - '0';
+
+		if (digit < 0 || digit > 9 || number > (most - digit) / 10)
 			return -1;
-		number = number * 10 + (text.data[i] - '0');
+		number = number * 10 + digit;
 	}
-	return number <= most ? number : -1;
+	return number;
 }
 
 static struct position header_position(const struct replay *replay, const char *partition, const char *offset)
@@ -299,10 +302,14 @@ static void read_dead_letter(const struct replay *replay, struct fact *fact)
 
 static void read_origin(struct fact_reader *reader, const struct replay *replay, struct fact *fact)
 {
-	fact->origin = header_position(replay, "holdpoint-origin-partition", "holdpoint-origin-offset");
+	struct position sent_from =
+	        header_position(replay, "holdpoint-origin-partition", "holdpoint-origin-offset");
+
+	/* nothing is sent on to where it lies already: such a header is forged (see engine/kafka/input.c) */
+	fact->origin = sent_from.partition == fact->position.partition ? (struct position){0, -1} : sent_from;
 	fact->job_position = fact->position;
-	if (fact->type != FACT_JOB || fact->job_id.data)
-		return;
+	if (fact->type != FACT_JOB || name_is_job_id(fact->job_id))
+		return; /* one that is no job id counts as none: its refusal is told under the default */
 	struct position origin = fact->origin.offset < 0 ? fact->position : fact->origin;
 	job_default_id(origin.partition, origin.offset, reader->job_id);
 	fact->job_id = view_text(reader->job_id);

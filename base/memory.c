@@ -5,12 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void fail(size_t size) __attribute__((noreturn));
+
+static void fail(size_t size)
+{
+	fprintf(stderr, "level=error msg=\"out of memory\" bytes=%zu\n", size);
+	abort();
+}
+
+void memory_is_out(void)
+{
+	fail(0);
+}
+
 static void *or_abort(void *memory, size_t size)
 {
-	if (!memory) {
-		fprintf(stderr, "level=error msg=\"out of memory\" bytes=%zu\n", size);
-		abort();
-	}
+	if (!memory)
+		fail(size);
 	return memory;
 }
 

@@ -11,6 +11,8 @@ void *memory_alloc(size_t size); /* zeroed */
 void *memory_resize(void *old, size_t size);
 void *memory_copy(const void *data, size_t size); /* one byte longer, with a NUL behind it */
 char *memory_text(const char *text);              /* NULL gives NULL */
+/* For memory that a library says it could not get. */
+void memory_is_out(void) __attribute__((noreturn));
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

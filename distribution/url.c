@@ -93,6 +93,8 @@ static const char *add_path(const char *path, struct buffer *out)
 {
 	const char *why;
 
+	if (*path != '/')
+		return "has no '/' before its path";
 	while (*path == '/') {
 		buffer_add_text(out, "/");
 		path++;
@@ -148,15 +150,26 @@ static const char *text_problem(const char *text, enum url_form form)
 	return NULL;
 }
 
+/* NULL: it has none. */
+static char *get_part(CURLU *parsed, CURLUPart part, unsigned flags)
+{
+	char *text = NULL;
+	CURLUcode code = curl_url_get(parsed, part, &text, flags);
+
+	if (code == CURLUE_OUT_OF_MEMORY)
+		memory_is_out();
+	return code ? NULL : text;
+}
+
 /* Appends a part that curl has found, in lower case; an absent one adds nothing. False where it has bytes
  * that do not belong there. */
 static bool add_part(
         CURLU *parsed, CURLUPart part, const char *before, const char *allowed, struct buffer *out)
 {
-	char *text = NULL;
+	char *text = get_part(parsed, part, CURLU_NO_DEFAULT_PORT);
 	bool valid = true;
 
-	if (curl_url_get(parsed, part, &text, CURLU_NO_DEFAULT_PORT))
+	if (!text)
 		return true;
 	buffer_add_text(out, before);
 	for (char *c = text; *c; c++) {
@@ -170,8 +183,8 @@ static bool add_part(
 
 static bool has_part(CURLU *parsed, CURLUPart part)
 {
-	char *text = NULL;
-	bool has = !curl_url_get(parsed, part, &text, 0);
+	char *text = get_part(parsed, part, 0);
+	bool has = text != NULL;
 
 	curl_free(text);
 	return has;
@@ -200,19 +213,19 @@ static const char *add_origin(CURLU *parsed, struct buffer *out)
 
 static const char *add_all(CURLU *parsed, enum url_form form, struct buffer *out)
 {
-	char *path = NULL, *query = NULL;
 	const char *why = add_origin(parsed, out);
 
 	if (why)
 		return why;
-	curl_url_get(parsed, CURLUPART_PATH, &path, 0);
+	char *path = get_part(parsed, CURLUPART_PATH, 0);
 	why = add_path(path && *path ? path : "/", out);
 	curl_free(path);
 	if (why)
 		return why;
 	if (form == URL_FOLDER && out->data[out->len - 1] != '/')
 		buffer_add_text(out, "/");
-	if (!curl_url_get(parsed, CURLUPART_QUERY, &query, 0)) {
+	char *query = get_part(parsed, CURLUPART_QUERY, 0);
+	if (query) {
 		if (url_is_file(out->data))
 			why = "is of a file and has a query; write a '?' in a name as %3F";
 		else
@@ -232,10 +245,13 @@ enum status url_normalise(const char *text, enum url_form form, char **ret, stru
 		return refuse(err, why);
 	parsed = curl_url();
 	if (!parsed)
-		abort(); /* out of memory, as in memory.h */
+		memory_is_out();
 	buffer_init(&out, 4 * URL_MAX);
-	if (curl_url_set(parsed, CURLUPART_URL, text,
-	            CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME | CURLU_ALLOW_SPACE))
+	CURLUcode code = curl_url_set(
+	        parsed, CURLUPART_URL, text, CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME | CURLU_ALLOW_SPACE);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		memory_is_out();
+	if (code)
 		why = "cannot be parsed; write scheme://host/path or file:///path";
 	else
 		why = add_all(parsed, form, &out);

@@ -8,7 +8,20 @@
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* jansson tells a document that it has no memory for and one that is wrong apart only sometimes, and the one
+ * must not be rejected for ever as the other. So it gets memory as everybody does: or the process ends. */
+static void *allocate(size_t size)
+{
+	return memory_resize(NULL, size);
+}
+
+__attribute__((constructor)) static void give_memory(void)
+{
+	json_set_alloc_funcs(allocate, free);
+}
 
 /* The name whose closing quote is the last byte before position. */
 static struct view name_before(struct view text, size_t position)

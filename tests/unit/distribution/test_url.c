@@ -63,8 +63,8 @@ Test(url_normalise, refuses_what_can_be_read_in_two_ways)
 	        "http://h//a", "http://h/a//b", "http://h/a//", "http://h/%", "http://h/%4", "http://h/%zz",
 	        "http://h/a#b", "http://h/#", "ftp://h/a", "gopher://h/a", "javascript:alert(1)",
 	        "file://elsewhere/srv", "file:///srv/../etc/passwd", "file:///srv//src", "file:///srv/a?b",
-	        "http://h:0x50/", "http://h:99999/", "http://h h/", "http://h%41/", "http://\xc3\xa4/",
-	        "http://[fe80::1%25eth0]/", "http://h:-1/"};
+	        "file:srv/src", "file:o//srv", "http://h:0x50/", "http://h:99999/", "http://h h/",
+	        "http://h%41/", "http://\xc3\xa4/", "http://[fe80::1%25eth0]/", "http://h:-1/"};
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		expect_refused(refused[i], URL_FILE);
