@@ -1,0 +1,129 @@
+/* What is read from changelogs: rows by name and value, in any order. They are only ever written by the
+ * program itself, so they need not be believed, but whatever is accepted must be lived with. */
+#include "fuzz.h"
+
+#include "stager/gate_codec.h"
+#include "updater/switch_codec.h"
+
+#include <string.h>
+
+enum { ROWS_MAX = 64, TEXT_MAX = 4 << 20 };
+
+/* ---- the gate's */
+
+/* Rows that the state writes, kept as pieces. */
+struct written {
+	struct buffer name, value;
+	struct gate_state *copy;
+};
+
+static void take_row(const struct gate_row *row, void *context)
+{
+	struct written *written = context;
+	struct error err;
+
+	buffer_clear(&written->name);
+	buffer_clear(&written->value);
+	gate_row_name(row, &written->name);
+	if (row->gone)
+		return;
+	gate_row_value(row, &written->value);
+	fuzz_require(gate_row_load(written->copy, buffer_view(&written->name), buffer_view(&written->value),
+	                     &err) == STATUS_OK);
+}
+
+/* False: refused, and so would the shard be. */
+static bool load_rows(struct gate_state *state, struct view input)
+{
+	struct view name, value;
+	struct error err;
+
+	for (int i = 0; i < ROWS_MAX && fuzz_piece(&input, &name) && fuzz_piece(&input, &value); i++) {
+		enum status status = gate_row_load(state, name, value, &err);
+
+		fuzz_require(status == STATUS_OK || status == STATUS_FATAL);
+		if (status != STATUS_OK)
+			return false;
+	}
+	return true;
+}
+
+static void take_effect(const struct gate_version *version, const struct gate_staging *staging, void *context)
+{
+	(void)version, (void)staging, (void)context;
+}
+
+static void write_all(const struct gate_state *state, struct written *written)
+{
+	for (size_t i = 0; i < state->versions.count; i++) {
+		struct gate_version *version = state->versions.items[i];
+
+		take_row(&(struct gate_row){.kind = ROW_VERSION, .version = version}, written);
+		for (size_t j = 0; j < version->stagings.count; j++)
+			take_row(&(struct gate_row){.kind = ROW_STAGING,
+			                 .version = version,
+			                 .staging = version->stagings.items[j]},
+			        written);
+	}
+	for (size_t i = 0; i < state->points.count; i++)
+		take_row(&(struct gate_row){.kind = ROW_POINT, .point = state->points.items[i]}, written);
+	for (size_t i = 0; i < state->ended_count; i++)
+		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->ended[i]}, written);
+	for (size_t i = 0; i < state->live_count; i++)
+		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->live[i]}, written);
+}
+
+static void compare(const struct gate_state *state, const struct gate_state *copy)
+{
+	struct buffer first, second;
+
+	buffer_init(&first, TEXT_MAX);
+	buffer_init(&second, TEXT_MAX);
+	gate_dump(state, &first);
+	gate_dump(copy, &second);
+	fuzz_require(view_equal(buffer_view(&first), buffer_view(&second)));
+	buffer_release(&first);
+	buffer_release(&second);
+}
+
+void fuzz_gate_rows(struct view input)
+{
+	struct gate_state *state = gate_state_new("PKG", &gate_limits_default);
+	struct written written = {.copy = gate_state_new("PKG", &gate_limits_default)};
+
+	buffer_init(&written.name, TEXT_MAX);
+	buffer_init(&written.value, TEXT_MAX);
+	if (load_rows(state, input)) {
+		write_all(state, &written);
+		compare(state, written.copy);
+		gate_effects(state, take_effect, NULL);
+		gate_wake_at(state);
+	}
+	buffer_release(&written.name);
+	buffer_release(&written.value);
+	gate_state_free(written.copy);
+	gate_state_free(state);
+}
+
+/* ---- the switch's */
+
+void fuzz_switch_rows(struct view input)
+{
+	struct switch_state *state = switch_state_new(view_text("PKG"), &switch_rules_default);
+	struct view name, value;
+	struct switch_task task;
+	struct error err;
+	size_t cursor = 0;
+
+	for (int i = 0; i < ROWS_MAX && fuzz_piece(&input, &name) && fuzz_piece(&input, &value); i++) {
+		enum status status = switch_row_load(state, name, value, &err);
+
+		fuzz_require(status == STATUS_OK || status == STATUS_FATAL);
+		if (status != STATUS_OK)
+			break;
+	}
+	while (switch_next_task(state, &cursor, &task))
+		fuzz_require(task.release_id && task.dp_id);
+	switch_wake_at(state);
+	switch_state_free(state);
+}

@@ -1,0 +1,45 @@
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct fuzz_target fuzz_targets[] = {
+        {"job", fuzz_job, "job"},
+        {"staged", fuzz_staged, "staged"},
+        {"updated", fuzz_updated, "updated"},
+        {"status", fuzz_status, "status"},
+        {"manifest", fuzz_manifest, "manifest"},
+        {"current", fuzz_current, "current"},
+        {"identity", fuzz_identity, "dp"},
+        {"catalogue", fuzz_catalogue, "catalogue"},
+        {"url", fuzz_url, NULL},
+        {"gate_rows", fuzz_gate_rows, NULL},
+        {"switch_rows", fuzz_switch_rows, NULL},
+        {"position", fuzz_position, NULL},
+        {"headers", fuzz_headers, NULL},
+        {"options", fuzz_options, NULL},
+        {"facts", fuzz_facts, "*"},
+        {"dump", fuzz_dump, NULL},
+        {0},
+};
+
+void fuzz_failed(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
+	abort();
+}
+
+bool fuzz_piece(struct view *input, struct view *ret)
+{
+	if (input->len == 0)
+		return false;
+	size_t len = (unsigned char)*input->data++;
+
+	input->len--;
+	if (len > input->len)
+		len = input->len;
+	*ret = (struct view){input->data, len};
+	input->data += len;
+	input->len -= len;
+	return true;
+}
