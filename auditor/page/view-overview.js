@@ -59,6 +59,7 @@ export function render(data) {
 	const held = (data.held ?? []).slice(0, MOST_HELD);
 	return h("div", {class: "view overview"},
 		heading("Overview", h("span", {class: "muted"}, "topics ", h("code", {}, foreign(data.prefix), "*"))),
+		data.caught_up === false && h("p", {class: "behind"}, badge("slow", data.words ?? "not up to date")),
 		tiles(data.totals),
 		section("The last hour", {}, rates(data.rates?.minutes ?? [])),
 		section("Held now, and why", {}, held.length ? jobTable("Held jobs, those held longest first", held)

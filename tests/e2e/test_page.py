@@ -286,6 +286,29 @@ def test_the_page_comes_back_by_itself_when_the_auditor_does(site, page):
     assert all("ERR_" in words or "Failed to load" in words for words in page.complaints()), "nothing but refused connections"
 
 
+STREAM = """
+const done = arguments[0], heard = [];
+let source;
+window.EventSource = class extends EventTarget { constructor() { super(); source = this; } close() { heard.push("closed"); } };
+const say = (event, data) => source.dispatchEvent(new MessageEvent(event, {data: JSON.stringify(data)}));
+(async () => {
+	(await import("/stream.js")).follow({state: (state) => heard.push(state), change: (what) => heard.push(what.packages), missed: () => heard.push("missed")});
+	say("hello", {caught_up: false});
+	say("hello", {caught_up: true});
+	say("change", {caught_up: true, packages: ["A"]});
+	const before = source;
+	source.onerror();
+	while (source === before) await new Promise((again) => setTimeout(again, 10));
+	say("hello", {caught_up: true});
+	done(heard);
+})().catch((error) => done(String(error)));
+"""
+
+
+def test_the_stream_tells_what_it_is_at_and_what_may_have_been_missed(page):
+    assert page.driver.execute_async_script(STREAM) == ["catching up", "live", "missed", "live", ["A"], "reconnecting", "closed", "closed", "live", "missed"]
+
+
 @pytest.mark.parametrize("address, words", [("packages/NO-SUCH", "NO-SUCH"), ("jobs/0-999999999", "999999999"), ("records/staged/0/999999999", "999999999")])
 def test_what_is_not_there_is_said(page, address, words):
     page.go(address)
