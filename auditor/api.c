@@ -97,6 +97,10 @@ static void handle_record(void *context, const struct http_request *request, str
 	struct asking asking = {.api = context, .request = request, .out = &response->body};
 	struct error err;
 
+	if (!asking.api->raw) {
+		ask(context, request, response, answer_kept_record);
+		return;
+	}
 	response->content_type = "application/json";
 	if (answer_record(&asking, &err) != STATUS_OK)
 		refuse_error(request, response, &err);

@@ -14,7 +14,7 @@ struct api {
 	struct standing *standing;
 	struct broadcast *broadcast;
 	struct page *page;
-	struct raw *raw;
+	struct raw *raw;            /* NULL: there is no Kafka to ask */
 	struct http_server *server; /* for its counts; NULL: not yet */
 };
 

@@ -17,7 +17,8 @@ typedef enum status api_answer(struct asking *asking, struct error *err);
 
 api_answer answer_overview, answer_points, answer_packages, answer_package, answer_jobs, answer_job,
         answer_events, answer_dead_letters;
-api_answer answer_record; /* without database */
+api_answer answer_record;      /* from Kafka, without a database */
+api_answer answer_kept_record; /* as the history keeps it: without its headers */
 
 void answer_metrics(const struct api *api, struct database *database, struct buffer *out);
 

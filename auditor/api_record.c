@@ -68,19 +68,50 @@ static bool parse_topic(struct view name, enum log_topic *ret)
 	return false;
 }
 
-enum status answer_record(struct asking *asking, struct error *err)
+static enum status parse_path(const char *path, struct record_answer *answer, struct error *err)
 {
-	const char *path = http_rest(asking->request);
-	struct record_answer answer = {.out = asking->out};
 	int64_t partition;
 
-	if (!parse_topic(path_take(&path), &answer.topic))
+	if (!parse_topic(path_take(&path), &answer->topic))
 		return error_set(err, STATUS_REJECT, "not_found",
 		        "there are the topics jobs, staged, updated, status and dlq");
 	if (!number_parse(path_take(&path), INT32_MAX, &partition) ||
-	        !number_parse(path_take(&path), INT64_MAX, &answer.position.offset) || *path)
+	        !number_parse(path_take(&path), INT64_MAX, &answer->position.offset) || *path)
 		return error_set(err, STATUS_REJECT, "invalid_argument",
 		        "a record is asked for as /api/record/TOPIC/PARTITION/OFFSET");
-	answer.position.partition = (int32_t)partition;
+	answer->position.partition = (int32_t)partition;
+	return STATUS_OK;
+}
+
+enum status answer_record(struct asking *asking, struct error *err)
+{
+	struct record_answer answer = {.out = asking->out};
+
+	if (parse_path(http_rest(asking->request), &answer, err) != STATUS_OK)
+		return err->status;
 	return raw_read(asking->api->raw, answer.topic, answer.position, write_record, &answer, err);
+}
+
+enum status answer_kept_record(struct asking *asking, struct error *err)
+{
+	struct record_answer answer = {.out = asking->out};
+	bool row = false;
+
+	if (parse_path(http_rest(asking->request), &answer, err) != STATUS_OK)
+		return err->status;
+	struct query *query = query_new(asking->database, "SELECT logged, package, value FROM event WHERE "
+	                                                  "topic = ? AND partition = ? AND \"offset\" = ?");
+	query_bind_words(query, log_topic_name(answer.topic));
+	query_bind_int(query, answer.position.partition);
+	query_bind_int(query, answer.position.offset);
+	enum status status = query_next(query, &row, err);
+	if (status == STATUS_OK && row) {
+		const struct raw_record record = {
+		        query_int(query, 0), query_text(query, 1), query_text(query, 2), NULL};
+		write_record(&answer, &record);
+	} else if (status == STATUS_OK) {
+		status = error_set(err, STATUS_REJECT, "not_found", "there is no record at that place");
+	}
+	query_free(query);
+	return status;
 }

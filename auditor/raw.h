@@ -12,8 +12,8 @@ void raw_free(struct raw *raw);                     /* NULL is fine */
 
 struct raw_record {
 	int64_t time_ms;
-	struct view key, value; /* absent: null */
-	const struct client_lanes *headers;
+	struct view key, value;             /* absent: null */
+	const struct client_lanes *headers; /* NULL: not known */
 };
 
 /* Calls take with the record, whose views end with the call. */

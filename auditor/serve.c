@@ -133,7 +133,8 @@ static enum status start(struct serve *serve, struct error *err)
 	serve->api.page = page_new();
 	serve->api.standing = standing_new();
 	serve->api.broadcast = broadcast_new(STREAM_CLIENTS, STREAM_WAITING_MAX);
-	serve->api.raw = raw_new(serve->options);
+	if (!options_text(serve->options, "dump"))
+		serve->api.raw = raw_new(serve->options);
 	if (open_database(serve, err) != STATUS_OK || open_server(serve, err) != STATUS_OK)
 		return err->status;
 	const struct follower_spec spec = {.options = serve->options,

@@ -362,10 +362,12 @@ def test_a_restart_goes_on_from_its_database(pipeline):
 
 
 def test_without_kafka_it_waits_and_says_so(system):
-    port = socket.socket()
+    system.topics()
+    bootstrap, port = system.bootstrap, socket.socket()
     port.bind(("127.0.0.1", 0))  # bound, and nobody listens
     system.bootstrap = "127.0.0.1:%d" % port.getsockname()[1]
     auditor = Auditor(system)
+    system.bootstrap = bootstrap
     wait_until("words about Kafka", lambda: b"Kafka is not reachable" in auditor.ask("/readyz").body)
     assert auditor.ask("/readyz").code == 503 and auditor.ask("/livez").code == 200
     overview = auditor.get("overview")
@@ -373,6 +375,24 @@ def test_without_kafka_it_waits_and_says_so(system):
     assert auditor.ask("/api/record/jobs/0/0").code == 503
     assert auditor.worker.stop() == 0
     port.close()
+
+
+def test_a_dump_is_served_without_any_kafka(system, tmp_path):
+    system.topics()
+    value = json.dumps(create("PKG1", "1.0", {"files": []}, job_id="c-1"))
+    system.publish(("PKG1", value))
+    record = system.read("jobs")[0]
+    dump = tmp_path / "dump"
+    dump.write_text(json.dumps({"topic": f"{system.prefix}jobs", "partition": record.partition, "offset": 0, "tstype": "logappend",
+                                "ts": record.timestamp, "broker": 0, "key": "PKG1", "payload": value}) + "\n")
+    bootstrap, system.bootstrap = system.bootstrap, "127.0.0.1:1"  # nobody is there
+    auditor = Auditor(system, "--dump", str(dump)).ready()
+    system.bootstrap = bootstrap
+    assert [job["job_id"] for job in auditor.get("jobs")["items"]] == ["c-1"]
+    kept = auditor.get(f"record/jobs/{record.partition}/0")
+    assert (kept["value"], kept["key"], kept["size"], kept["time"]) == (value, "PKG1", len(value), record.timestamp)
+    assert auditor.ask(f"/api/record/jobs/{record.partition}/1").code == 404
+    assert auditor.worker.stop() == 0
 
 
 def test_kafka_goes_and_comes_back(tmp_path):

@@ -367,6 +367,7 @@ Test(api, refuses_what_it_does_not_understand_as_json)
 	expect_refused("/api/jobs/1-2-3", "400", "invalid_argument");
 	expect_refused("/api/jobs/99999999999-1", "400", "invalid_argument");
 	expect_refused("/api/jobs/0-0", "404", "not_found");
+	expect_refused("/api/record/jobs/0/0", "404", "not_found");
 	expect_refused("/api/record/nothing/0/0", "404", "not_found");
 	expect_refused("/api/record/jobs/0", "400", "invalid_argument");
 	expect_refused("/api/record/jobs/0/9223372036854775808", "400", "invalid_argument");
