@@ -46,7 +46,7 @@ void raw_free(struct raw *raw)
 bool raw_header_at(
         const struct raw_record *record, size_t index, struct view *ret_name, struct view *ret_value)
 {
-	return client_lane_header_at(record->headers, 0, index, ret_name, ret_value);
+	return record->headers && client_lane_header_at(record->headers, 0, index, ret_name, ret_value);
 }
 
 static int64_t left(const struct errand *errand)
