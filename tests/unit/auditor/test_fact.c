@@ -218,6 +218,17 @@ Test(fact_read, gives_a_job_without_an_id_that_of_its_place)
 	fact_reader_free(reader);
 }
 
+Test(fact_read, gives_a_job_whose_id_is_none_that_of_its_place_too)
+{
+	struct fact_reader *reader = fact_reader_new();
+	struct fact fact = read_text(reader, LOG_JOBS,
+	        "{\"type\": \"update\", \"job_id\": \"@0-1\", \"package_id\": \"P\", "
+	        "\"version\": \"1\"}");
+
+	cr_expect(view_is(fact.job_id, "@1-7"), "%.*s", (int)fact.job_id.len, fact.job_id.data);
+	fact_reader_free(reader);
+}
+
 Test(fact_next, walks_arrays_and_objects_with_escapes)
 {
 	struct fact_reader *reader = fact_reader_new();
