@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { EVERY_S = 5, RETRY_S = 2, UNREAD_BYTES = 1 << 20 };
+enum { EVERY_S = 5, RETRY_S = 2, UNREAD_BYTES = 1 << 20, WAIT_MS = 100 };
 
 struct ends {
 	const struct options *options;
@@ -74,7 +74,7 @@ static int ask(struct ends *ends, struct client *client)
 	for (int topic = 0; topic < LOG_TOPICS; topic++)
 		topics[topic] = topic_named(ends->options, log_topic_name((enum log_topic)topic));
 	enum status status = client_lanes_open(client, (const char *const *)topics, LOG_TOPICS, UNREAD_BYTES,
-	        ends->timeout_ms, partitions, &lanes, &err);
+	        WAIT_MS, ends->timeout_ms, partitions, &lanes, &err);
 	if (status == STATUS_OK) {
 		int64_t *offsets = memory_alloc(LOG_TOPICS * (size_t)partitions[0] * sizeof(*offsets));
 		status = ask_lanes(ends, lanes, partitions, offsets, &err);

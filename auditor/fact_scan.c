@@ -59,7 +59,7 @@ static const char *const field_names[FIELDS] = {"schema", "type", "id", "time", 
         "annotations", "outcomes", "original", "duplicate", "attempt", "next_retry", "gate", "content",
         "waiting_for", "error"};
 
-enum { NAME_SLOTS = 128, NESTED_FIELDS_MAX = 16, DEPTH_MAX = 4, READ_MAX = 8 << 20, DAY_LEN = 17 };
+enum { NAME_SLOTS = 128, NESTED_FIELDS_MAX = 16, DEPTH_MAX = 4, READ_MAX = 8 << 20, MINUTE_LEN = 17 };
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_TRUE, KIND_FALSE, KIND_OBJECT, KIND_ARRAY };
 struct value {
@@ -73,9 +73,11 @@ struct fact_scanner {
 	uint8_t lens[FIELDS];
 	struct value values[FIELDS];
 	uint64_t seen; /* which of them this record has */
-	/* times of one log are mostly of one minute */
-	char minute[DAY_LEN];
-	int64_t minute_ms;
+	/* times of one log are mostly of one minute, and deadlines, a day later, of another */
+	struct minute {
+		char text[MINUTE_LEN];
+		int64_t ms;
+	} minutes[2];
 };
 
 static size_t name_slot(const char *name, size_t len)
@@ -361,31 +363,32 @@ static bool digits(const char *at, int count, int64_t most, int64_t *ret)
 	return *ret <= most;
 }
 
-/* As our programs write it, "2026-12-01T00:00:00.000Z", by the minute that was read last. */
-static bool is_of_minute(const struct fact_scanner *scanner, struct view time, int64_t *ret_ms)
+/* As our programs write it, "2026-12-01T00:00:00.000Z": what lies behind the minute. */
+static bool is_plain_time(struct view time, int64_t *ret_ms)
 {
 	int64_t seconds, ms;
 
-	if (time.len != TIMESTAMP_SIZE - 1 || memcmp(time.data, scanner->minute, DAY_LEN) != 0 ||
-	        time.data[19] != '.' || time.data[23] != 'Z' ||
-	        !digits(time.data + DAY_LEN, 2, 59, &seconds) || !digits(time.data + 20, 3, 999, &ms))
+	if (time.len != TIMESTAMP_SIZE - 1 || time.data[19] != '.' || time.data[23] != 'Z' ||
+	        !digits(time.data + MINUTE_LEN, 2, 59, &seconds) || !digits(time.data + 20, 3, 999, &ms))
 		return false;
-	*ret_ms = scanner->minute_ms + seconds * 1000 + ms;
+	*ret_ms = seconds * 1000 + ms;
 	return true;
 }
 
-static bool parse_time(struct fact_scanner *scanner, struct view time, int64_t *ret_ms)
+static bool parse_time(struct minute *minute, struct view time, int64_t *ret_ms)
 {
-	int64_t seconds, ms;
+	int64_t ms;
+	bool plain = is_plain_time(time, &ms);
 
-	if (is_of_minute(scanner, time, ret_ms))
+	if (plain && memcmp(time.data, minute->text, MINUTE_LEN) == 0) {
+		*ret_ms = minute->ms + ms;
 		return true;
+	}
 	if (!timestamp_parse(time, ret_ms))
 		return false;
-	if (time.len == TIMESTAMP_SIZE - 1 && time.data[23] == 'Z' && time.data[19] == '.' &&
-	        digits(time.data + DAY_LEN, 2, 59, &seconds) && digits(time.data + 20, 3, 999, &ms)) {
-		memcpy(scanner->minute, time.data, DAY_LEN);
-		scanner->minute_ms = *ret_ms - seconds * 1000 - ms;
+	if (plain) {
+		memcpy(minute->text, time.data, MINUTE_LEN);
+		minute->ms = *ret_ms - ms;
 	}
 	return true;
 }
@@ -394,7 +397,8 @@ static bool time_of(struct fact_scanner *scanner, enum field field, int64_t *ret
 {
 	struct view time;
 
-	return text(scanner, field, &time) && parse_time(scanner, time, ret_ms);
+	return text(scanner, field, &time) &&
+	       parse_time(&scanner->minutes[field != FIELD_TIME], time, ret_ms);
 }
 
 static bool maybe_time(struct fact_scanner *scanner, enum field field, int64_t *ret_ms)

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { UNREAD_BYTES_MAX = 24 << 20 };
+enum { UNREAD_BYTES_MAX = 12 << 20, HOLD_MS = 2, FOLLOW_HOLD_MS = 50 };
 
 const enum log_topic lanes_topics[LOG_TOPICS] = {LOG_UPDATED, LOG_STATUS, LOG_STAGED, LOG_JOBS, LOG_DLQ};
 
@@ -121,6 +121,9 @@ static enum status open_kafka(struct kafka_lanes *kafka, const struct options *o
 	enum status status = client_open(options, &kafka->client, err);
 	if (status == STATUS_OK)
 		status = client_lanes_open(kafka->client, (const char *const *)names, count, UNREAD_BYTES_MAX,
+		        spec->hold_ms  ? spec->hold_ms
+		        : spec->follow ? FOLLOW_HOLD_MS
+		                       : HOLD_MS,
 		        spec->timeout_ms, partitions, &kafka->lanes, err);
 	if (status == STATUS_OK)
 		status = check_partitions(names, partitions, count, err);

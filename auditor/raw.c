@@ -118,7 +118,7 @@ static enum status run(struct raw *raw, const struct errand *errand, struct erro
 
 	if (status == STATUS_OK)
 		status = client_lanes_open(
-		        client, topics, 1, UNREAD_BYTES, left(errand), &partitions, &lanes, err);
+		        client, topics, 1, UNREAD_BYTES, WAIT_MS, left(errand), &partitions, &lanes, err);
 	if (status == STATUS_OK)
 		status = read_lanes(errand, lanes, partitions, err);
 	client_lanes_close(lanes);

@@ -40,6 +40,7 @@ struct replay_spec {
 	void *context;
 	bool follow;        /* go on beyond the end */
 	int64_t timeout_ms; /* how long Kafka may take to answer */
+	int wait_ms; /* how long it may hold an answer back where nothing is new; 0: 2, with follow 50 */
 };
 
 /* The options every reading subcommand takes, beside the common ones: end an array of own ones with them. */

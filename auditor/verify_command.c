@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT_MS = 500, SETTLE_MS = 3000, SETTLE_STEP_MS = 50, METER_STEP = 4096 };
+enum { WAIT_MS = 500, HOLD_MS = 2, SETTLE_MS = 3000, SETTLE_STEP_MS = 50, METER_STEP = 4096 };
 
 static const struct option_spec verify_options[] = {
         {.name = "package", .argument = "PACKAGE", .help = "only this package (its partition is read)"},
@@ -313,6 +313,7 @@ static enum status run_all(struct run *run, const struct options *options, struc
 	        .package = run->package,
 	        .until_time_ms = INT64_MAX, /* what came later may end what came before */
 	        .follow = true,
+	        .hold_ms = HOLD_MS,
 	        .timeout_ms = run->timeout_ms};
 	struct verify_counts counts;
 

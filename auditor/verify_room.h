@@ -117,7 +117,7 @@ struct orphan {           /* an updated record whose evidence has not come yet *
 	int64_t time_ms;
 };
 
-enum { BURIED_MAX = 1024, RECENT_MAX = 262144 };
+enum { BURIED_MAX = 1024, RECENT_MAX = 32768 };
 struct buried { /* a job that went to the dead letters, or was rejected and so may have */
 	uint64_t job, payload;
 	bool rejected;

@@ -10,9 +10,12 @@
  * Errors are those of client.h. */
 struct client_lanes;
 
-/* For topics of which some partitions will be lanes; *ret_partitions[i] is how many topics[i] has. */
+/* For topics of which some partitions will be lanes; *ret_partitions[i] is how many topics[i] has. wait_ms:
+ * how long a broker may hold an answer back where it has nothing new (0: 500). Lanes with news wait for it
+ * too while those of the same broker that are asked for have none, so who has much to catch up with says
+ * little, and who waits for news says more. */
 must_check enum status client_lanes_open(struct client *client, const char *const *topics, size_t topic_count,
-        size_t bytes_max, int64_t timeout_ms, int32_t *ret_partitions, struct client_lanes **ret,
+        size_t bytes_max, int wait_ms, int64_t timeout_ms, int32_t *ret_partitions, struct client_lanes **ret,
         struct error *err);
 void client_lanes_close(struct client_lanes *lanes); /* before its client; NULL is fine */
 

@@ -37,8 +37,8 @@ struct client_lanes {
 	char **topics;
 	size_t topic_count;
 	struct lane *lanes;
-	size_t count, hungry; /* hungry: the lane that last had nothing */
-	int fd;               /* readable once something came to an empty queue */
+	size_t count, hungry;          /* hungry: the lane that last had nothing */
+	int fd;                        /* readable once something came to an empty queue */
 	size_t bytes_max, taken_bytes; /* taken since the fetchers were last nudged */
 };
 
@@ -58,7 +58,8 @@ static enum status count_partitions(struct client_lanes *lanes, struct client *c
 	return status;
 }
 
-static struct reader_bounds bounds_of(const int32_t *partitions, size_t topic_count, size_t bytes_max)
+static struct reader_bounds bounds_of(
+        const int32_t *partitions, size_t topic_count, size_t bytes_max, int wait_ms)
 {
 	size_t lanes = 1, kbytes;
 
@@ -71,11 +72,12 @@ static struct reader_bounds bounds_of(const int32_t *partitions, size_t topic_co
 		kbytes = LANE_KBYTES_MOST;
 	return (struct reader_bounds){.messages = (int)(kbytes * 1024 / RECORD_BYTES_LEAST),
 	        .kbytes = (int)kbytes,
+	        .wait_ms = wait_ms,
 	        .fetch_bytes = (int)(kbytes * 512)};
 }
 
 static enum status open_lanes(struct client_lanes *lanes, struct client *client, size_t bytes_max,
-        int64_t timeout_ms, int32_t *ret_partitions, struct error *err)
+        int wait_ms, int64_t timeout_ms, int32_t *ret_partitions, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ms() + timeout_ms;
 	enum status status = count_partitions(lanes, client, deadline, ret_partitions, err);
@@ -83,11 +85,11 @@ static enum status open_lanes(struct client_lanes *lanes, struct client *client,
 	if (status != STATUS_OK)
 		return status;
 	return reader_open(client_options(client), client_chatter(client),
-	        bounds_of(ret_partitions, lanes->topic_count, bytes_max), &lanes->reader, err);
+	        bounds_of(ret_partitions, lanes->topic_count, bytes_max, wait_ms), &lanes->reader, err);
 }
 
 enum status client_lanes_open(struct client *client, const char *const *topics, size_t topic_count,
-        size_t bytes_max, int64_t timeout_ms, int32_t *ret_partitions, struct client_lanes **ret,
+        size_t bytes_max, int wait_ms, int64_t timeout_ms, int32_t *ret_partitions, struct client_lanes **ret,
         struct error *err)
 {
 	struct client_lanes *lanes = memory_alloc(sizeof(*lanes));
@@ -98,7 +100,7 @@ enum status client_lanes_open(struct client *client, const char *const *topics, 
 	lanes->topic_count = topic_count;
 	for (size_t i = 0; i < topic_count; i++)
 		lanes->topics[i] = memory_text(topics[i]);
-	enum status status = open_lanes(lanes, client, bytes_max, timeout_ms, ret_partitions, err);
+	enum status status = open_lanes(lanes, client, bytes_max, wait_ms, timeout_ms, ret_partitions, err);
 	if (status != STATUS_OK) {
 		client_lanes_close(lanes);
 		return status;
@@ -168,8 +170,8 @@ enum status client_lanes_start(struct client_lanes *lanes, struct error *err)
 	return STATUS_OK;
 }
 
-/* A fetcher that finds all queues full sleeps, see reader_is_low(): so that it works while the records here are
- * looked at, it is woken well before the first queue is empty. */
+/* A fetcher that finds all queues full sleeps, see reader_is_low(): so that it works while the records here
+ * are looked at, it is woken well before the first queue is empty. */
 static void keep_fetching(struct client_lanes *lanes, const struct lane *lane)
 {
 	for (size_t i = 0; i < lane->count; i++)
