@@ -355,10 +355,16 @@ def test_a_restart_goes_on_from_its_database(pipeline):
     assert read == 1, "what was in the database was read again"
     auditor.worker.kill()
 
-    # another log under the same names is noticed
+    # killed, it goes on all the same
     auditor = Auditor(system, "--database", str(database)).ready()
     assert auditor.get("events")["total"] == after["total"]
+    assert auditor.get("packages", state="staged")["total"] == 2
     assert auditor.worker.stop() == 0
+
+    # the file of one installation is not filled from another
+    refused = system.run("holdpoint-auditor", "serve", "-b", system.bootstrap, "--prefix", "other.", "--listen", "127.0.0.1:0",
+                         "--database", str(database), check=2)
+    assert "database_prefix" in refused.stderr, refused.stderr
 
 
 def test_without_kafka_it_waits_and_says_so(system):
