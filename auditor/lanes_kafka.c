@@ -121,7 +121,7 @@ static enum status open_kafka(struct kafka_lanes *kafka, const struct options *o
 	enum status status = client_open(options, &kafka->client, err);
 	if (status == STATUS_OK)
 		status = client_lanes_open(kafka->client, (const char *const *)names, count, UNREAD_BYTES_MAX,
-		        spec->hold_ms  ? spec->hold_ms
+		        spec->wait_ms  ? spec->wait_ms
 		        : spec->follow ? FOLLOW_HOLD_MS
 		                       : HOLD_MS,
 		        spec->timeout_ms, partitions, &kafka->lanes, err);

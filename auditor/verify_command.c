@@ -313,7 +313,7 @@ static enum status run_all(struct run *run, const struct options *options, struc
 	        .package = run->package,
 	        .until_time_ms = INT64_MAX, /* what came later may end what came before */
 	        .follow = true,
-	        .hold_ms = HOLD_MS,
+	        .wait_ms = HOLD_MS,
 	        .timeout_ms = run->timeout_ms};
 	struct verify_counts counts;
 
