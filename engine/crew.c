@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { END_PATIENCE_MS = 5000 }; /* then calls that wait for Kafka are cut short */
+enum { END_PATIENCE_MS = 3000 }; /* then calls that wait for Kafka are cut short */
 
 struct member {
 	struct member *next;

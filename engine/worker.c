@@ -8,6 +8,7 @@
 #include "engine/crew_metrics.h"
 #include "engine/health.h"
 #include "engine/metrics.h"
+#include "engine/watchdog.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,8 +22,8 @@ enum {
 	POLL_MS = 50,
 	CONNECT_MS = 5000,   /* one try to find Kafka */
 	HUSH_MS = 5000,      /* most that a rebalance waits for effects under way */
-	DRAIN_MS = 30000,    /* most that an end waits for shards … */
-	EFFECTS_MS = 5000,   /* … and then for their effects */
+	END_MS = 4500,       /* most that an end takes, whatever hangs */
+	EFFECTS_MS = 500,    /* of these, what cancelled effects get before the shell answers for them */
 	POSITIONS_MS = 5000, /* between two reports for lag tools */
 	RELOADED_MAX = 4096,
 };
@@ -65,7 +66,7 @@ struct worker {
 	void *shell;
 	int64_t positions_due_ms, started_ms;
 	atomic_bool reload_failed; /* the last one */
-	int exit_code;
+	atomic_int exit_code;
 	bool stopping;
 };
 
@@ -230,29 +231,46 @@ static void run(struct worker *worker)
 
 /* ---- the end */
 
+/* A broker that does not answer holds up librdkafka for a minute. What is under way is as safe as after a
+ * kill. */
+static void end_at_once(void *context)
+{
+	struct worker *worker = context;
+
+	log_line(LOG_WARN, "could not end in time; what was under way is done by the next owner", NULL);
+	_exit(worker->exit_code);
+}
+
 static void drain(struct worker *worker)
 {
-	int64_t until = clock_monotonic_ms() + DRAIN_MS;
 	struct error err;
+	int64_t until;
 
 	report_positions(worker, true);
 	crew_end_all(worker->crew);
-	while (crew_running(worker->crew) > 0 && clock_monotonic_ms() < until) {
+	while (crew_running(worker->crew) > 0) {
 		if (crew_reap(worker->crew, &err) != STATUS_OK)
 			worker->exit_code = EXIT_FAILED;
 		take_signals(worker);
 		usleep(2000);
 	}
-	if (crew_running(worker->crew) > 0) { /* their threads use all that would be taken down */
-		log_line(LOG_WARN,
-		        "shards did not end in time; what they had under way is done by the next owner",
-		        NULL);
-		_exit(worker->exit_code);
-	}
 	group_leave(worker->process);
 	until = clock_monotonic_ms() + EFFECTS_MS;
 	while (crew_outstanding(worker->crew) > 0 && clock_monotonic_ms() < until)
 		usleep(2000);
+}
+
+static void close_inside(struct worker *worker)
+{
+	struct error err;
+
+	health_close(worker->health);
+	if (worker->shell)
+		worker->spec->close(worker->shell);
+	if (crew_reap(worker->crew, &err) != STATUS_OK)
+		worker->exit_code = EXIT_FAILED;
+	crew_free(worker->crew);
+	process_close(worker->process);
 }
 
 /* ---- the beginning */
@@ -378,14 +396,10 @@ static void work(struct worker *worker)
 		log_line(LOG_INFO, "started", "version", HOLDPOINT_VERSION, "partitions",
 		        log_number(process_partitions(worker->process)), NULL);
 	run(worker);
+	struct watchdog *watchdog = watchdog_start(END_MS, end_at_once, worker);
 	drain(worker);
-	health_close(worker->health);
-	if (worker->shell)
-		worker->spec->close(worker->shell);
-	if (crew_reap(worker->crew, &err) != STATUS_OK)
-		worker->exit_code = EXIT_FAILED;
-	crew_free(worker->crew);
-	process_close(worker->process);
+	close_inside(worker);
+	watchdog_stop(watchdog);
 }
 
 static struct option_spec *all_options(const struct worker_spec *spec)

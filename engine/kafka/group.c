@@ -145,10 +145,10 @@ void group_answer(struct process *process)
 	process->given = NULL;
 	for (int i = 0; i < given->cnt; i++)
 		given->elems[i].offset = RD_KAFKA_OFFSET_END;
+	atomic_store(&process->joined, process->event == GROUP_ASSIGNED);
 	if (process->event == GROUP_ASSIGNED) {
 		rd_kafka_assign(process->group, given);
 		rd_kafka_pause_partitions(process->group, given);
-		atomic_store(&process->joined, true);
 	} else {
 		rd_kafka_assign(process->group, NULL);
 	}

@@ -44,7 +44,7 @@ must_check enum status group_join(struct process *process, struct error *err);
 enum group_event group_poll(struct process *process, int timeout_ms, struct error *err);
 bool group_is_given(const struct process *process, int32_t partition); /* by the last event; any thread */
 void group_answer(struct process *process);                            /* to the last ASSIGNED or REVOKED */
-bool group_has_joined(const struct process *process);                  /* any thread */
+bool group_has_joined(const struct process *process); /* what it gave last was not taken back; any thread */
 /* For lag tools: sends the positions (−1: none), without waiting, or at the end with. */
 void group_send_positions(struct process *process, const int64_t *positions, bool wait);
 void group_leave(struct process *process); /* a static member stays known until its session ends */

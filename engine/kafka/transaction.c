@@ -13,7 +13,7 @@
  * copies: their bytes are the outbox's, which outlives the call, because every way out of kafka_commit()
  * either has seen all delivery reports or has destroyed the producer. */
 
-enum { POLL_EVERY = 4096, SAY_EVERY_MS = 10000, FLUSH_MS = 50 };
+enum { POLL_EVERY = 4096, SAY_EVERY_MS = 10000, FLUSH_MS = 50, SLICE_MS = 500 /* then: told to end? */ };
 
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
@@ -86,7 +86,11 @@ static enum status producer_open(struct kafka *kafka, struct error *err)
 	lane_open(kafka, process->input);
 	/* known before the first message: one for a partition that isn't known yet would wait outside of the
 	 * transaction */
-	rd_kafka_resp_err_t code = rd_kafka_metadata(kafka->producer, 0, NULL, &metadata, CALL_MS);
+	rd_kafka_resp_err_t code;
+	int64_t deadline = clock_monotonic_ms() + CALL_MS;
+	do
+		code = rd_kafka_metadata(kafka->producer, 0, NULL, &metadata, SLICE_MS);
+	while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && until(deadline, 1) > 0 && !kafka_is_ended(kafka));
 	if (code)
 		return handle_fail(kafka->producer, code, err, "cannot find the topics of %s-%d",
 		        process->spec->role, kafka->partition);
@@ -252,13 +256,13 @@ static rd_kafka_resp_err_t produce_all(struct kafka *kafka, const struct outbox 
 /* Waits until all is delivered, or one is refused: a commit would wait on for what is behind that one. */
 static rd_kafka_resp_err_t deliver(struct kafka *kafka, int64_t deadline)
 {
-	while (!kafka->refused && until(deadline, 1) > 0)
+	while (!kafka->refused && !kafka_is_ended(kafka) && until(deadline, 1) > 0)
 		if (!rd_kafka_flush(kafka->producer, until(deadline, FLUSH_MS)))
 			break;
 	return kafka->refused;
 }
 
-/* Commits what was produced, for COMMIT_MS at most: a commit may be resumed. */
+/* Commits what was produced, for COMMIT_MS at most, or until told to end: a commit may be resumed. */
 static rd_kafka_resp_err_t finish(struct kafka *kafka)
 {
 	int64_t deadline = clock_monotonic_ms() + COMMIT_MS;
@@ -267,10 +271,11 @@ static rd_kafka_resp_err_t finish(struct kafka *kafka)
 		return kafka->refused;
 	for (;;) {
 		rd_kafka_error_t *error =
-		        rd_kafka_commit_transaction(kafka->producer, until(deadline, CALL_MS) + 1);
+		        rd_kafka_commit_transaction(kafka->producer, until(deadline, SLICE_MS) + 1);
 		if (!error)
 			return RD_KAFKA_RESP_ERR_NO_ERROR;
-		bool again = rd_kafka_error_is_retriable(error) && until(deadline, 1) > 0;
+		bool again = rd_kafka_error_is_retriable(error) && until(deadline, 1) > 0 &&
+		             !kafka_is_ended(kafka);
 		rd_kafka_resp_err_t code = code_of(error);
 		if (!again)
 			return code ? code : RD_KAFKA_RESP_ERR__FAIL;
@@ -310,7 +315,7 @@ enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, stru
 static rd_kafka_resp_err_t init(struct kafka *kafka)
 {
 	for (;;) {
-		rd_kafka_error_t *error = rd_kafka_init_transactions(kafka->producer, CALL_MS);
+		rd_kafka_error_t *error = rd_kafka_init_transactions(kafka->producer, SLICE_MS);
 		bool again = error && rd_kafka_error_is_retriable(error) && !kafka_is_ended(kafka);
 		rd_kafka_resp_err_t code = code_of(error);
 		if (!again)
