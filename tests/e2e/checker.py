@@ -60,7 +60,7 @@ def check_ids(records):
             about["release or withheld", event["job_id"], position["partition"], position["offset"],
                   event["distribution_point"]] += 1
     for record in records["updated"]:
-        about["updated", record.json["release_id"]] += 1
+        about["updated", record.json["release_id"], record.json["dp_id"]] += 1
     for what, count in about.items():
         if count > 1:
             yield f"{what} appears {count} times"
@@ -95,10 +95,12 @@ def check_updates(records):
         if not release or release["type"] != "release" or release["id"] != event["release_id"]:
             yield f"{record}: no such release at {places['release_position']}"
             continue
-        if places["staged_position"] >= places["release_position"]:
+        # a replaced distribution point is switched anew: the same release, a later staged event of its new self
+        anew = staged["dp_id"] != release["dp_id"] and places["staged_position"] > places["release_position"]
+        if places["staged_position"] >= places["release_position"] and not anew:
             yield f"{record}: staged after its release"
         for field in ("package_id", "version", "distribution_point", "dp_id", "digest"):
-            if not event[field] == staged[field] == release[field]:
+            if event[field] != staged[field] or (event[field] != release[field] and not (anew and field == "dp_id")):
                 yield f"{record}: {field} differs from its evidence"
         where = (event["package_id"], event["distribution_point"])
         if newest.get(where, (-1, -1)) > places["release_position"]:

@@ -340,7 +340,7 @@ class Judge:
             if at in self.ends:
                 self.judge_end(accepted[0], self.ends[at][0])
             elif self.has_finished(accepted[0]):
-                self.wrong(accepted[0], "a job whose every part has ended, and that never ended")
+                self.wrong(self.jobs.get(at) or accepted[0], "a job whose every part has ended, and that never ended")
 
     def has_finished(self, job):
         points = job.distribution_points

@@ -19,8 +19,8 @@ def pick(chance, entries):
 
 def cited_by(history, staged):
     """What rests on a staged event: releases and updates."""
-    identity = staged.value["id"]
-    return [e for topic in ("staged", "updated") for e in history.entries(topic) if e.value.get("staged_id") == identity]
+    identity = staged.value["id"]  # an Id, shared by those who cite it
+    return [e for topic in ("staged", "updated") for e in history.entries(topic) if e.value.get("staged_id") is identity]
 
 
 def evidence(history, chance):
@@ -78,7 +78,8 @@ def staged_behind_its_release(history, chance):
 
 
 def digest_of_staged_changed(history, chance):
-    staged = pick(chance, history.entries("staged", "staged"))
+    """Of one that is not its version's only evidence: else the log has nothing but the job's files to hold it against."""
+    staged = pick(chance, (e for e in history.entries("staged", "staged") if cited_by(history, e)))
     if staged:
         staged.value["digest"] = FALSE_DIGEST
         return [staged, *cited_by(history, staged)]
@@ -303,12 +304,13 @@ def unreadable(history, chance):
 
 
 def id_doubled(history, chance):
-    entries = list(history.entries("status", "distribution_point"))
-    if len(entries) < 2:
-        return None
+    """Of a record that something rests on: of the status of a distribution point nothing does."""
+    by_topic = {"staged": list(history.entries("staged")), "updated": list(history.entries("updated")),
+                "status": [e for e in history.entries("status", "job") if e.kind()[1] != "held"]}
+    entries = chance.choice([found for found in by_topic.values() if len(found) > 1])
     first, second = chance.sample(entries, 2)
     second.value["id"] = first.value["id"]
-    return [first, second]
+    return [first, second, *cited_by(history, second)]
 
 
 def pointer_went_back(history, chance):
