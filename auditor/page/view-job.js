@@ -60,12 +60,13 @@ function drawing(job) {
 function facts(job) {
 	const row = (name, ...content) => [h("dt", {}, name), h("dd", {}, ...content)];
 	const annotations = Object.entries(job.annotations ?? {});
+	const isDead = job.state === "dead_letter"; // then its key may be of no package
 	return h("dl", {class: "facts"},
-		row("Package", packageLink(job.package), " ", foreign(job.version)),
-		row("Type", job.type ?? "–", job.gate && `, gate ${job.gate}`),
-		row("Asked for by", foreign(job.requested_by)),
+		row("Package", isDead ? foreign(job.package) : packageLink(job.package), " ", job.version && foreign(job.version)),
+		job.type && row("Type", job.type, job.gate && `, gate ${job.gate}`),
+		job.requested_by && row("Asked for by", foreign(job.requested_by)),
 		row("Submitted", job.submitted ? exact(job.submitted) : none(), " ", placeLink(job.place, "its record")),
-		row(job.final ? "Took" : "Open for", age(job), job.held && [", held ", duration((job.released ?? job.ended ?? now()) - job.held)]),
+		!isDead && row(job.final ? "Took" : "Open for", age(job), job.held && [", held ", duration((job.released ?? job.ended ?? now()) - job.held)]),
 		!job.final && job.deadline && row("Deadline", time(job.deadline)),
 		job.state === "held" && row("Waits", waiting(job)),
 		(job.reason || job.detail) && row("Why", reason(job.reason, job.detail)),
@@ -88,6 +89,6 @@ function eventTable(job) {
 export function render(job) {
 	return h("div", {class: "view job"},
 		heading(["Job ", foreign(job.job_id || job.job)], badge(job.state)), facts(job),
-		section("Timeline", {}, drawing(job)),
+		job.state !== "dead_letter" && section("Timeline", {}, drawing(job)),
 		section("Events", {}, job.events?.length ? eventTable(job) : empty("No record of it has been read yet.")));
 }
