@@ -68,6 +68,9 @@ static void read_both(
 
 	fact_read(fast, &record, NULL, &a);
 	fact_read_slowly(slow, &record, NULL, &b);
+	fuzz_note(view_text(fact_type_name(a.type)));
+	fuzz_note(a.reason);
+	fuzz_note(a.points);
 	require_same(&a, &b);
 	fuzz_require(a.type != FACT_UNREADABLE || a.reason.len > 0);
 	walk(fast, a.points);
@@ -96,6 +99,7 @@ void fuzz_dump(struct view input)
 	struct view item;
 	const char *why = dump_line_parse(input, &line);
 
+	fuzz_note(view_text(why));
 	if (why) {
 		fuzz_require(why[0]);
 		return;

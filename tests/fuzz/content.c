@@ -1,6 +1,7 @@
 /* What is read from distribution points, operators' files and sources. */
 #include "fuzz.h"
 
+#include "base/memory.h"
 #include "distribution/catalogue.h"
 #include "distribution/identity.h"
 #include "distribution/url.h"
@@ -68,8 +69,12 @@ void fuzz_manifest(struct view input)
 
 	for (size_t i = 0; i < 2; i++) {
 		manifest = NULL;
-		if (manifest_parse(input, bases[i], &manifest, &err) != STATUS_OK)
+		enum status status = manifest_parse(input, bases[i], &manifest, &err);
+
+		fuzz_note_status(status, &err);
+		if (status != STATUS_OK)
 			continue;
+		fuzz_note(view_text(manifest->digest));
 		check_manifest(manifest);
 		check_canonical(manifest);
 		manifest_unref(manifest);
@@ -84,11 +89,14 @@ void fuzz_current(struct view input)
 	struct buffer first, second;
 	struct error err;
 
-	if (current_parse(input, &current, &err) != STATUS_OK)
+	enum status status = current_parse(input, &current, &err);
+	fuzz_note_status(status, &err);
+	if (status != STATUS_OK)
 		return;
 	buffer_init(&first, WRITTEN_MAX);
 	buffer_init(&second, WRITTEN_MAX);
 	current_write(current, &first);
+	fuzz_note(buffer_view(&first));
 	fuzz_require(first.len > CURRENT_SIZE_MAX ||
 	             current_parse(buffer_view(&first), &again, &err) == STATUS_OK);
 	if (again) {
@@ -107,11 +115,14 @@ void fuzz_identity(struct view input)
 	struct buffer first, second;
 	struct error err;
 
-	if (identity_parse(input, &identity, &err) != STATUS_OK)
+	enum status status = identity_parse(input, &identity, &err);
+	fuzz_note_status(status, &err);
+	if (status != STATUS_OK)
 		return;
 	buffer_init(&first, WRITTEN_MAX);
 	buffer_init(&second, WRITTEN_MAX);
 	identity_write(&identity, &first);
+	fuzz_note(buffer_view(&first));
 	fuzz_require(first.len > IDENTITY_SIZE_MAX ||
 	             identity_parse(buffer_view(&first), &again, &err) == STATUS_OK);
 	if (again.dp_id[0]) {
@@ -158,7 +169,9 @@ void fuzz_catalogue(struct view input)
 	struct catalogue *catalogue = NULL;
 	struct error err;
 
-	if (catalogue_parse(input, "/nowhere", &catalogue, &err) != STATUS_OK)
+	enum status status = catalogue_parse(input, "/nowhere", &catalogue, &err);
+	fuzz_note_status(status, &err);
+	if (status != STATUS_OK)
 		return;
 	check_catalogue(catalogue);
 	catalogue_unref(catalogue);
@@ -188,16 +201,16 @@ static void check_normal(const char *url, enum url_form form)
 
 void fuzz_url(struct view input)
 {
-	char *text = malloc(input.len + 1), *url;
+	char *text = memory_copy(input.data, input.len), *url;
 	struct error err;
 
-	if (!text)
-		return;
-	memcpy(text, input.data, input.len);
-	text[input.len] = '\0';
 	for (int form = URL_FILE; form <= URL_FOLDER; form++) {
 		url = NULL;
-		if (url_normalise(text, (enum url_form)form, &url, &err) == STATUS_OK)
+		enum status status = url_normalise(text, (enum url_form)form, &url, &err);
+
+		fuzz_note_status(status, &err);
+		fuzz_note(view_text(url));
+		if (status == STATUS_OK)
 			check_normal(url, (enum url_form)form);
 		free(url);
 	}

@@ -7,6 +7,7 @@
 #include "engine/trace.h"
 #include "engine/worker.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -63,6 +64,8 @@ static void read_options(const struct options *options)
 
 	for (size_t i = 0; i < options_property_count(options); i++) {
 		options_property(options, i, &name, &value);
+		fuzz_note(view_text(name));
+		fuzz_note(view_text(value));
 		fuzz_require(name[0] && value);
 	}
 	for (size_t i = 0; i < options_count(options, "many"); i++)
@@ -86,7 +89,13 @@ void fuzz_options(struct view input)
 	if (file < 0 || ftruncate(file, 0) || pwrite(file, input.data, input.len, 0) != (ssize_t)input.len)
 		return;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	if (options_parse(&command, 3, argv, &options, &printed, &err) != STATUS_OK)
+	enum status status = options_parse(&command, 3, argv, &options, &printed, &err);
+	if (status == STATUS_OK ||
+	        !strstr(err.message, strerror(ENOMEM))) /* said, and the user may try again */
+		fuzz_note_status(status, &err);
+	else
+		fuzz_outcome = FUZZ_NO_MEMORY;
+	if (status != STATUS_OK)
 		return;
 	fuzz_require(!printed);
 	read_options(options);

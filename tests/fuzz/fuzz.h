@@ -2,6 +2,7 @@
 #define TESTS_FUZZ_FUZZ_H
 
 #include "base/bytes.h"
+#include "base/error.h"
 
 #include <stdbool.h>
 
@@ -19,6 +20,12 @@ extern const struct fuzz_target fuzz_targets[]; /* ends with name NULL */
 /* Prints what does not hold, and aborts. */
 #define fuzz_require(holds) ((holds) ? (void)0 : fuzz_failed(__FILE__, __LINE__, #holds))
 void fuzz_failed(const char *file, int line, const char *what) __attribute__((noreturn));
+
+/* What a target made of its input, summed up: two runs on one input must come to the same. */
+extern uint64_t fuzz_outcome;
+enum { FUZZ_NO_MEMORY = 1 }; /* the outcome of one that was told so, in an error's words */
+void fuzz_note(struct view what);
+void fuzz_note_status(enum status status, const struct error *err); /* err: of one that is not OK */
 
 /* Takes the next piece of input, a length byte and so many bytes (fewer at the end). False: none is left. */
 bool fuzz_piece(struct view *input, struct view *ret);

@@ -20,6 +20,7 @@ static struct job *job_of(struct view value)
 
 	if (status != STATUS_OK && strcmp(err.code, "key_mismatch") == 0)
 		status = job_parse(view_text(hint.package_id), value, &job, &hint, &err);
+	fuzz_note_status(status, &err);
 	fuzz_require(status == STATUS_OK || (status == STATUS_REJECT && err.code[0] && err.message[0]));
 	fuzz_require((status == STATUS_OK) == (job != NULL));
 	return job;
@@ -45,6 +46,7 @@ void fuzz_job(struct view input)
 	buffer_init(&first, WRITTEN_MAX);
 	buffer_init(&second, WRITTEN_MAX);
 	job_write(job, &first);
+	fuzz_note(buffer_view(&first));
 	again = first.len > JOB_VALUE_MAX ? NULL : job_of(buffer_view(&first));
 	fuzz_require(again || first.len > JOB_VALUE_MAX);
 	if (again) {
@@ -65,11 +67,14 @@ void fuzz_staged(struct view input)
 	struct buffer first, second;
 	struct error err;
 
-	if (staged_parse((struct view){0}, input, &record, &err) != STATUS_OK)
+	enum status status = staged_parse((struct view){0}, input, &record, &err);
+	fuzz_note_status(status, &err);
+	if (status != STATUS_OK)
 		return;
 	buffer_init(&first, WRITTEN_MAX);
 	buffer_init(&second, WRITTEN_MAX);
 	staged_write(record, &first);
+	fuzz_note(buffer_view(&first));
 	fuzz_require(staged_parse((struct view){0}, buffer_view(&first), &again, &err) == STATUS_OK);
 	staged_write(again, &second);
 	fuzz_require(view_equal(buffer_view(&first), buffer_view(&second)));
@@ -85,11 +90,14 @@ void fuzz_updated(struct view input)
 	struct buffer first, second;
 	struct error err;
 
-	if (updated_parse(input, &record, &err) != STATUS_OK)
+	enum status status = updated_parse(input, &record, &err);
+	fuzz_note_status(status, &err);
+	if (status != STATUS_OK)
 		return;
 	buffer_init(&first, WRITTEN_MAX);
 	buffer_init(&second, WRITTEN_MAX);
 	updated_write(record, &first);
+	fuzz_note(buffer_view(&first));
 	fuzz_require(updated_parse(buffer_view(&first), &again, &err) == STATUS_OK);
 	updated_write(again, &second);
 	fuzz_require(view_equal(buffer_view(&first), buffer_view(&second)));
@@ -104,8 +112,12 @@ void fuzz_status(struct view input)
 	struct status_event event;
 	struct error err;
 
-	if (status_parse(input, &event, &err) != STATUS_OK)
+	enum status status = status_parse(input, &event, &err);
+	fuzz_note_status(status, &err);
+	if (status != STATUS_OK)
 		return;
+	fuzz_note(view_text(event.type));
+	fuzz_note(view_text(event.detail));
 	fuzz_require(memchr(event.type, '\0', sizeof(event.type)) && event.type[0]);
 	fuzz_require(memchr(event.detail, '\0', sizeof(event.detail)));
 	fuzz_require(memchr(event.package_id, '\0', sizeof(event.package_id)));

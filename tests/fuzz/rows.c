@@ -41,6 +41,7 @@ static bool load_rows(struct gate_state *state, struct view input)
 	for (int i = 0; i < ROWS_MAX && fuzz_piece(&input, &name) && fuzz_piece(&input, &value); i++) {
 		enum status status = gate_row_load(state, name, value, &err);
 
+		fuzz_note_status(status, &err);
 		fuzz_require(status == STATUS_OK || status == STATUS_FATAL);
 		if (status != STATUS_OK)
 			return false;
@@ -80,6 +81,7 @@ static void compare(const struct gate_state *state, const struct gate_state *cop
 	buffer_init(&first, TEXT_MAX);
 	buffer_init(&second, TEXT_MAX);
 	gate_dump(state, &first);
+	fuzz_note(buffer_view(&first));
 	gate_dump(copy, &second);
 	fuzz_require(view_equal(buffer_view(&first), buffer_view(&second)));
 	buffer_release(&first);
@@ -118,6 +120,7 @@ void fuzz_switch_rows(struct view input)
 	for (int i = 0; i < ROWS_MAX && fuzz_piece(&input, &name) && fuzz_piece(&input, &value); i++) {
 		enum status status = switch_row_load(state, name, value, &err);
 
+		fuzz_note_status(status, &err);
 		fuzz_require(status == STATUS_OK || status == STATUS_FATAL);
 		if (status != STATUS_OK)
 			break;

@@ -29,6 +29,23 @@ void fuzz_failed(const char *file, int line, const char *what)
 	abort();
 }
 
+uint64_t fuzz_outcome;
+
+void fuzz_note(struct view what)
+{
+	for (size_t i = 0; i < what.len; i++)
+		fuzz_outcome =
+		        (fuzz_outcome ^ (unsigned char)what.data[i]) * UINT64_C(1099511628211); /* FNV-1a */
+	fuzz_outcome = fuzz_outcome * 31 + 1;
+}
+
+void fuzz_note_status(enum status status, const struct error *err)
+{
+	fuzz_note((struct view){(const char *)&status, sizeof(status)});
+	if (status != STATUS_OK)
+		fuzz_note(view_text(err->code));
+}
+
 bool fuzz_piece(struct view *input, struct view *ret)
 {
 	if (input->len == 0)
