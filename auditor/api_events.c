@@ -7,18 +7,22 @@ struct event_questions {
 	const char *count, *list;
 };
 
-/* By what is given. What a package's few events say is read from all of them. */
+/* What is skipped is skipped in the index alone; the rows are read of those that are shown. */
+#define QUESTIONS(where)                                                                                     \
+	{                                                                                                    \
+		"SELECT count(*) FROM event" where,                                                          \
+		        "SELECT " EVENT_COLUMNS " FROM event JOIN (SELECT topic, partition, \"offset\""      \
+		        " FROM event" where " ORDER BY logged DESC LIMIT ? OFFSET ?)"                        \
+		        " USING (topic, partition, \"offset\") ORDER BY logged DESC, topic DESC, partition " \
+		        "DESC,"                                                                              \
+		        " \"offset\" DESC"                                                                   \
+	}
+/* By what is given. +: a package has few events, so its own index is the one to use. */
 static const struct event_questions questions[] = {
-        {"SELECT count(*) FROM event",
-                "SELECT " EVENT_COLUMNS " FROM event ORDER BY logged DESC LIMIT ? OFFSET ?"},
-        [BY_PACKAGE] = {"SELECT count(*) FROM event WHERE package = ?",
-                "SELECT " EVENT_COLUMNS
-                " FROM event WHERE package = ? ORDER BY logged DESC LIMIT ? OFFSET ?"},
-        [BY_TYPE] = {"SELECT count(*) FROM event WHERE type = ?",
-                "SELECT " EVENT_COLUMNS " FROM event WHERE type = ? ORDER BY logged DESC LIMIT ? OFFSET ?"},
-        [BY_PACKAGE | BY_TYPE] = {"SELECT count(*) FROM event WHERE package = ? AND +type = ?",
-                "SELECT " EVENT_COLUMNS
-                " FROM event WHERE package = ? AND +type = ? ORDER BY logged DESC LIMIT ? OFFSET ?"},
+        QUESTIONS(""),
+        [BY_PACKAGE] = QUESTIONS(" WHERE package = ?"),
+        [BY_TYPE] = QUESTIONS(" WHERE type = ?"),
+        [BY_PACKAGE | BY_TYPE] = QUESTIONS(" WHERE package = ? AND +type = ?"),
 };
 
 static struct query *ask(struct asking *asking, const char *sql, const char *package, const char *type)
