@@ -176,6 +176,14 @@ def test_the_matrix_is_searched_filtered_and_leads_to_the_evidence(site, page):
     page.wait("the value as it is", lambda: page.text("pre.value").startswith('{"'))
 
 
+def test_filters_set_in_quick_succession_both_hold(page):
+    page.go("packages")
+    page.js("""const set = (node, value, event) => { node.value = value; node.dispatchEvent(new Event(event)); };
+set(document.querySelector("input[type=search]"), "tool.", "input");
+set(document.querySelector("select"), "staged", "change");""")
+    page.wait("what both let through", lambda: page.texts("#matrix tbody th") == ["tool.gamma"] and "search=tool" in page.driver.current_url)
+
+
 def test_a_timeline_draws_the_hold_and_each_attempt_and_links_its_records(site, page):
     page.go("jobs?package=RETRY")
     page.wait("two jobs", lambda: page.row("u-retry"))
