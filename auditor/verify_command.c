@@ -38,10 +38,13 @@ static const struct command_spec verify_command = {
                 "Proves from the log alone that nothing became current that was not staged before, that no "
                 "pointer went back, and that every job was answered and ended once. What breaks a rule is "
                 "listed with its place and a code; docs/auditing.md tells the rules.",
-        .examples = "holdpoint-auditor verify -b localhost:9092\n"
-                    "holdpoint-auditor verify -b localhost:9092 --package HELLO --from-time PT24H\n"
-                    "kcat -C -J -e -b localhost:9092 -t holdpoint.staged … >log.jsonl; "
-                    "holdpoint-auditor verify --dump log.jsonl\n",
+        .examples =
+                "holdpoint-auditor verify -b localhost:9092\n"
+                "holdpoint-auditor verify -b localhost:9092 --package HELLO --from-time PT24H\n"
+                "holdpoint-auditor verify -b localhost:9092 --distribution-points distribution-points.json "
+                "--content\n"
+                "kcat -C -J -e -b localhost:9092 -t holdpoint.staged … >log.jsonl; "
+                "holdpoint-auditor verify --dump log.jsonl\n",
         .options = verify_options,
         .kafka = true,
 };
