@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import harness  # noqa: E402
 
-BENCH = ROOT / "build" / "bin"
+BENCH = pathlib.Path(os.environ.get("HOLDPOINT_BIN", ROOT / "build" / "bin"))
 PARTITIONS = 12
 
 
@@ -279,7 +279,13 @@ def rclone(urls, source):
     return time.monotonic() - began
 
 
-BENCHES = {"1": bench_engine, "4": bench_latency, "5": bench_content}
+def bench_verify(bootstrap, rounds, quick):
+    """The auditor's verify beside a consumer that only reads."""
+    import verify
+    return verify.bench_verify(bootstrap, rounds, quick)
+
+
+BENCHES = {"1": bench_engine, "4": bench_latency, "5": bench_content, "verify": bench_verify}
 
 
 def main():
@@ -302,4 +308,5 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.modules["bench"] = sys.modules["__main__"]
     main()
