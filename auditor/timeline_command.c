@@ -108,7 +108,7 @@ static enum status read_timeline(
 }
 
 /* Which events are shown: *ret_left_out older ones are not, though they were asked for but for --last. */
-static bool *choose(const struct timeline *timeline, const struct request *request, int job,
+static bool *choose(const struct timeline *timeline, const struct request *request, int job, bool echoes,
         size_t *ret_shown, size_t *ret_left_out)
 {
 	size_t count = timeline_count(timeline), shown = 0, left_out = 0;
@@ -117,25 +117,24 @@ static bool *choose(const struct timeline *timeline, const struct request *reque
 	for (size_t i = count; i-- > 0;) {
 		const struct timeline_event *event = timeline_at(timeline, i);
 
-		if (event->time_ms < request->since_ms ||
+		if (event->time_ms < request->since_ms || (event->echo && !echoes) ||
 		        (job >= 0 && !timeline_is_of(timeline, i, (size_t)job)))
 			continue;
 		chosen[i] = (int64_t)shown < request->last;
 		left_out += !chosen[i];
-		shown += chosen[i] && !event->echo;
+		shown += chosen[i];
 	}
 	*ret_shown = shown;
 	*ret_left_out = left_out;
 	return chosen;
 }
 
-static void print_title(const struct request *request, const struct timeline_view *view, size_t left_out)
+static void print_title(const struct request *request, const struct timeline_view *view)
 {
 	fprintf(view->out, "%s%s%s, partition %" PRId32 "%s%s\n\n", view->colour ? COLOUR_BOLD : "",
 	        request->package, view->colour ? COLOUR_OFF : "", request->partition,
 	        request->cut.until_ms == INT64_MAX ? "" : ", as of ",
 	        request->cut.until_ms == INT64_MAX ? "" : moment_text(request->cut.until_ms));
-	(void)left_out;
 }
 
 static void print_json(const struct timeline *timeline, const struct timeline_view *view)
@@ -156,7 +155,7 @@ static void print_json(const struct timeline *timeline, const struct timeline_vi
 static void print_people(const struct timeline *timeline, const struct request *request,
         const struct timeline_view *view, size_t left_out)
 {
-	print_title(request, view, left_out);
+	print_title(request, view);
 	if (!view->shown_count) {
 		fprintf(view->out, "Nothing happened since %s.\n", moment_text(request->since_ms));
 		return;
@@ -188,10 +187,11 @@ static enum status show(const struct options *options, const struct timeline *ti
 	if (view.now_ms == INT64_MAX) /* the end of a dump is its last record, not the present */
 		view.now_ms = dumped ? timeline_at(timeline, timeline_count(timeline) - 1)->time_ms
 		                     : request->now_ms;
-	bool *chosen = choose(timeline, request, job, &view.shown_count, &left_out);
+	bool json = options_switch(options, "json");
+	bool *chosen = choose(timeline, request, job, json, &view.shown_count, &left_out);
 
 	view.shown = chosen;
-	if (options_switch(options, "json"))
+	if (json)
 		print_json(timeline, &view);
 	else
 		print_people(timeline, request, &view, left_out);

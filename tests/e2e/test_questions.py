@@ -4,6 +4,7 @@ import re
 import subprocess
 import time
 
+import pytest
 from confluent_kafka import Producer
 
 import checker
@@ -235,6 +236,7 @@ def test_bytes_that_would_change_the_terminal_are_escaped_and_raw_ones_are_exact
     assert [record.value for record in pipeline.read("jobs")] == [value, None, None]
 
 
+@pytest.mark.forged  # who writes staged without being a stager breaks the promises of the log
 def test_what_the_updater_put_aside_is_not_redriven(pipeline):
     start(pipeline)
     partition = checker.partition_of(b"FORGED", pipeline.partitions)
@@ -247,10 +249,12 @@ def test_what_the_updater_put_aside_is_not_redriven(pipeline):
 
 
 def test_what_is_not_there_is_said_in_words(pipeline):
-    def fails(code, words, *arguments):
-        done = pipeline.run("holdpoint-auditor", *arguments, *pipeline.common(), check=code)
-        assert words in done.stderr, done.stderr
-        assert done.stdout == ""
+    def fails(code, words, *arguments, stdout=None):
+        with open(stdout or pipeline.folder / "answer", "w") as out:
+            done = subprocess.run([str(BIN / "holdpoint-auditor"), *arguments, *pipeline.common()], stdout=out,
+                                  stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+        assert done.returncode == code and words in done.stderr, done.stderr
+        assert stdout or (pipeline.folder / "answer").read_text() == ""
 
     partition = checker.partition_of(b"NONE", pipeline.partitions)
     unknown = f"nothing is known of package NONE in partition {partition}: is its name right?"
@@ -269,5 +273,6 @@ def test_what_is_not_there_is_said_in_words(pipeline):
     fails(2, "--state: must be", "jobs", "--state", "asleep")
     fails(1, "there is no dead letter at dlq/0@3", "dlq", "show", "0/3")
     fails(2, "name the dead letters", "dlq", "redrive")
+    fails(1, "cannot write the whole answer: No space left on device", "timeline", "NONE", stdout="/dev/full")
     done = pipeline.run("holdpoint-auditor", "state", "-b", "127.0.0.1:1", "--timeout", "1", check=3)
     assert "kafka_unreachable" in done.stderr
