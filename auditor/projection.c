@@ -326,9 +326,9 @@ static enum status put_job_status_of(
 	TEXTS(query, fact->reason, fact->detail, fact->requested_by,
 	        accepted ? fact->points : (struct view){0});
 	query_bind_int(query, view_is(fact->job_type, "create"));
-	bind_if(query, accepted, fact->time_ms);
-	bind_if(query, held, fact->time_ms);
-	bind_if(query, fact->final, fact->time_ms);
+	bind_if(query, accepted, fact->log_time_ms);
+	bind_if(query, held, fact->log_time_ms);
+	bind_if(query, fact->final, fact->log_time_ms);
 	bind_if(query, fact->deadline_ms != 0, fact->deadline_ms);
 	bind_if(query, held, fact->waiting_staged);
 	bind_if(query, held, fact->waiting_targets);
@@ -401,7 +401,7 @@ static enum status put_desired(struct projection *projection, const struct fact 
 	enum status status;
 
 	TEXTS(query, fact->package, fact->point, fact->version, fact->job_id);
-	query_bind_int(query, fact->time_ms);
+	query_bind_int(query, fact->log_time_ms);
 	TEXTS(query, fact->id);
 	bind_position(query, fact->position);
 	status = query_run(query, err);
@@ -409,7 +409,7 @@ static enum status put_desired(struct projection *projection, const struct fact 
 		return status;
 	query = projection->queries[PUT_JOB_RELEASE];
 	bind_position(query, fact->job_position);
-	query_bind_int(query, fact->time_ms);
+	query_bind_int(query, fact->log_time_ms);
 	return query_run(query, err);
 }
 
@@ -419,7 +419,7 @@ static enum status put_live(struct projection *projection, const struct fact *fa
 
 	TEXTS(query, fact->package, fact->point, fact->version, fact->previous_version, fact->dp_id,
 	        fact->digest, fact->job_id);
-	query_bind_int(query, fact->time_ms);
+	query_bind_int(query, fact->log_time_ms);
 	bind_position(query, fact->position);
 	return query_run(query, err);
 }

@@ -1,5 +1,6 @@
 -- The history of an installation, as `holdpoint-auditor export` writes it. Times are milliseconds since the
--- epoch (UTC). A position is topic, partition, offset; all topics have the same partition numbers.
+-- epoch (UTC), and the log's (when the broker took the record) where nothing else is said. A position is
+-- topic, partition, offset; all topics have the same partition numbers.
 --
 -- The tables job, copy and pointer are the same whatever order the lanes (a lane is one partition of one
 -- topic) were read in: each column comes from one lane, or by a rule that order cannot change (the least,
@@ -69,7 +70,7 @@ CREATE TABLE job (
 	requested_by TEXT,
 	distribution_points TEXT,   -- JSON array of names, as they were resolved when it was accepted
 	stages INTEGER NOT NULL DEFAULT 0, -- 1: a create, or an update with content
-	submitted INTEGER,          -- the log's time of the job record
+	submitted INTEGER,
 	accepted INTEGER,
 	held INTEGER,               -- when it first was
 	released INTEGER,           -- when its first release was written: what a hold ends with
@@ -85,7 +86,8 @@ CREATE INDEX job_package ON job (package);
 CREATE INDEX job_state ON job (state, accepted);
 CREATE INDEX job_job_id ON job (job_id);
 
--- One row for each version that is wanted, or lies, on a distribution point.
+-- One row for each version that is wanted, or lies, on a distribution point. Its times, but for wanted, are
+-- the records' own: those of one worker's clock compare, those of two brokers may not.
 CREATE TABLE copy (
 	package TEXT NOT NULL,
 	version TEXT NOT NULL,

@@ -62,11 +62,6 @@ def assert_events_are_the_log(system, path):
     return found
 
 
-def time_of(record):
-    from datetime import datetime
-    return round(datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp() * 1000)
-
-
 class Follower:
     """`export --follow` as a process."""
 
@@ -319,7 +314,7 @@ def test_the_views_are_right(pipeline, tmp_path):
         worker.stop()
     export(pipeline, path)
     records = assert_events_are_the_log(pipeline, path) and pipeline.read_all()
-    statuses = [record for record in records["status"]]
+    statuses = records["status"]
 
     state = {(row["package"], row["distribution_point"]): row for row in rows(path, "SELECT * FROM current_state")}
     apac = ("tokyo", "osaka")
@@ -334,24 +329,24 @@ def test_the_views_are_right(pipeline, tmp_path):
     assert len(state) == 3 + 2 + 2
 
     jobs = {row["job_id"]: row for row in rows(path, "SELECT * FROM job WHERE state != 'duplicate' AND job_id != ''")}
-    ends = pipeline.terminal()
+    ends = {record.json["job_id"]: record for record in statuses if record.json["type"] == "job" and record.json["final"]}
     assert {name for name, job in jobs.items() if job["final"]} == set(ends)
     for name, ended in ends.items():
-        assert (jobs[name]["state"], jobs[name]["ended"]) == (ended[0]["state"], time_of(ended[0]))
+        assert (jobs[name]["state"], jobs[name]["ended"]) == (ended.json["state"], ended.timestamp)
     assert jobs["u-never"]["state"] == "held" and jobs["u-never"]["released"] is None
     assert [row["state"] for row in rows(path, "SELECT state FROM job WHERE job_id = 'c-3' ORDER BY \"offset\"")] == ["completed", "duplicate"]
     assert rows(path, "SELECT state, package FROM job WHERE job_id = ''") == [{"state": "dead_letter", "package": "DEAD"}]
 
     def first(matches, among):
-        return min(time_of(record.json) for record in among if matches(record.json))
+        return min(record.timestamp for record in among if matches(record.json))
 
     durations = {row["job_id"]: row for row in rows(path, "SELECT * FROM job_durations") if row["job_id"]}
     submitted = {record.json["job_id"]: record.timestamp for record in reversed(records["jobs"]) if record.value.startswith(b'{"')
                  and record.key != b"DEAD"}
     for name in ("c-1", "u-1", "u-3"):
         accepted = first(lambda s: s["type"] == "job" and s["job_id"] == name and s["state"] == "accepted", statuses)
-        assert durations[name]["submitted_to_accepted"] == accepted - submitted[name]
-        assert durations[name]["submitted_to_ended"] == time_of(ends[name][0]) - submitted[name]
+        assert durations[name]["submitted_to_accepted"] == accepted - submitted[name] >= 0
+        assert durations[name]["submitted_to_ended"] == ends[name].timestamp - submitted[name]
 
     holds = {row["job_id"]: row for row in rows(path, "SELECT * FROM hold_times")}
     held = first(lambda s: s["type"] == "job" and s["job_id"] == "u-3" and s["state"] == "held", statuses)

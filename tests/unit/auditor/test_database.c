@@ -377,6 +377,20 @@ Test(job, lives_by_its_status_and_ends_once)
 	database_close(database);
 }
 
+Test(job, tells_times_by_the_logs_clock_so_that_they_compare)
+{
+	struct database *database = open_ok(NULL, 0);
+	struct fact status = fact_of(FACT_JOB_STATUS, LOG_STATUS, 10, 7);
+
+	put(database, fact_of(FACT_JOB, LOG_JOBS, 7, 7));
+	status.time_ms = 990; /* a worker's clock that is late */
+	status.state = view_text("accepted");
+	put(database, status);
+	cr_assert_str_eq(ask(database, "SELECT submitted, accepted FROM job"), "1007|1010");
+	cr_assert_str_eq(ask(database, "SELECT submitted_to_accepted FROM job_durations"), "3");
+	database_close(database);
+}
+
 Test(job, that_is_a_duplicate_rerouted_or_dead_says_so)
 {
 	struct database *database = open_ok(NULL, 0);
