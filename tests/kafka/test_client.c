@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "engine/client_lanes.h"
 #include "tests/kafka/real.h"
 
 #include <criterion/criterion.h>
@@ -140,6 +141,97 @@ Test(client_partitions, says_when_no_broker_answers)
 	cr_expect_str_eq(err.code, "kafka_unreachable");
 	cr_expect_neq(strstr(err.message, "Connection refused"), NULL, "%s", err.message);
 	cr_expect_lt(clock_monotonic_ms() - start, 5000);
+	client_close(client);
+	options_free(options);
+}
+
+/* ---- lanes */
+
+/* How many records a lane gives until it is past its end, within the time-out. */
+static int take_all(struct client_lanes *lanes, size_t lane)
+{
+	struct client_record record;
+	struct error err;
+	bool found;
+	int count = 0;
+
+	for (int64_t end = clock_monotonic_ms() + REAL_TIMEOUT_MS;;) {
+		struct client_lane_place place = client_lane_place(lanes, lane);
+		if (place.next >= place.end || clock_monotonic_ms() > end)
+			return count;
+		cr_assert_eq(
+		        client_lane_take(lanes, lane, &record, &found, &err), STATUS_OK, "%s", err.message);
+		count += found;
+		if (!found)
+			client_lanes_wait(lanes, 100);
+	}
+}
+
+Test(client_lanes, gives_each_partition_by_itself_in_its_order)
+{
+	char topic[256];
+	struct options *options = with_topic(topic);
+	const char *const topics[] = {topic};
+	struct client_lanes *lanes;
+	struct client *client;
+	struct error err;
+	int32_t partitions;
+
+	for (int i = 0; i < 5; i++)
+		real_produce(options, "in", 1, "k", "v");
+	real_produce(options, "in", 2, "k", "v");
+	cr_assert_eq(client_open(options, &client, &err), STATUS_OK);
+	cr_assert_eq(
+	        client_lanes_open(client, topics, 1, 1 << 20, 5, REAL_TIMEOUT_MS, &partitions, &lanes, &err),
+	        STATUS_OK, "%s", err.message);
+	cr_expect_eq(partitions, 3);
+	for (int32_t p = 0; p < 3; p++)
+		cr_assert_eq(client_lanes_add(
+		                     lanes, 0, p, p == 1 ? 2 : CLIENT_FROM_BEGINNING, REAL_TIMEOUT_MS, &err),
+		        STATUS_OK, "%s", err.message);
+	cr_assert_eq(client_lanes_start(lanes, &err), STATUS_OK);
+	cr_expect_eq(take_all(lanes, 2), 1); /* although nobody has taken from those before it */
+	cr_expect_eq(take_all(lanes, 1), 3);
+	cr_expect_eq(take_all(lanes, 0), 0);
+	cr_expect_eq(client_lane_place(lanes, 1).begin, 0);
+	cr_expect_eq(client_lane_place(lanes, 1).start, 2);
+	cr_expect_eq(client_lane_place(lanes, 1).next, 5);
+	cr_expect(!client_lane_is_open(lanes, 1));
+	client_lanes_close(lanes);
+	client_close(client);
+	options_free(options);
+}
+
+Test(client_lanes, gives_headers_by_name_and_in_order)
+{
+	char topic[256];
+	struct options *options = with_topic(topic);
+	const char *const topics[] = {topic};
+	struct client_header headers[] = {{view_text("a"), view_text("1")}, {view_text("b"), view_text("2")},
+	        {view_text("a"), view_text("3")}};
+	struct client_lanes *lanes;
+	struct client *client;
+	struct view name, value;
+	struct error err;
+	int32_t partitions;
+
+	cr_assert_eq(client_open(options, &client, &err), STATUS_OK);
+	cr_assert_eq(client_produce_to(client, topic, 0, view_text("k"), view_text("v"), headers, 3,
+	                     REAL_TIMEOUT_MS, NULL, NULL, &err),
+	        STATUS_OK);
+	cr_assert_eq(client_flush(client, REAL_TIMEOUT_MS, &err), STATUS_OK);
+	cr_assert_eq(
+	        client_lanes_open(client, topics, 1, 1 << 20, 5, REAL_TIMEOUT_MS, &partitions, &lanes, &err),
+	        STATUS_OK);
+	cr_assert_eq(client_lanes_add(lanes, 0, 0, CLIENT_FROM_BEGINNING, REAL_TIMEOUT_MS, &err), STATUS_OK);
+	cr_assert_eq(client_lanes_start(lanes, &err), STATUS_OK);
+	cr_assert_eq(take_all(lanes, 0), 1);
+	cr_expect(view_is(client_lane_header(lanes, 0, "a"), "3"));
+	cr_expect(!client_lane_header(lanes, 0, "c").data);
+	cr_assert(client_lane_header_at(lanes, 0, 1, &name, &value));
+	cr_expect(view_is(name, "b") && view_is(value, "2"));
+	cr_expect(!client_lane_header_at(lanes, 0, 3, &name, &value));
+	client_lanes_close(lanes);
 	client_close(client);
 	options_free(options);
 }
