@@ -275,17 +275,28 @@ static void close_inside(struct worker *worker)
 
 /* ---- the beginning */
 
+static size_t count_given(const struct worker *worker)
+{
+	size_t count = 0;
+
+	for (int32_t p = 0; p < process_partitions(worker->process); p++)
+		count += group_is_given(worker->process, p);
+	return count;
+}
+
+/* A shard is given a moment before it is begun. */
 static bool is_ready(void *context, struct buffer *why)
 {
 	struct worker *worker = context;
 	struct crew_view view;
+	bool joined = group_has_joined(worker->process);
+	size_t given = count_given(worker);
 
 	crew_look(worker->crew, &view);
-	bool joined = group_has_joined(worker->process);
-	buffer_add_format(why, "%s the group; %zu of %zu shards run", joined ? "in" : "not in", view.running,
-	        view.count);
+	buffer_add_format(
+	        why, "%s the group; %zu of %zu shards run", joined ? "in" : "not in", view.running, given);
 	crew_view_release(&view);
-	return joined && view.running == view.count;
+	return joined && view.running == given && view.count == given;
 }
 
 /* A gauge of the whole worker. */
