@@ -8,6 +8,7 @@
 #include "command/terminal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* SQLite gives, beside a lone max(), the other columns of the row that has it. */
 static const char question[] =
@@ -66,10 +67,10 @@ static void print_one(struct query *query, struct fact_reader *reader, FILE *out
 	buffer_add_format(&words, ", last %s", moment_text(query_int(query, LAST)));
 	add_packages(query, reader, &words);
 	fprintf(out, "%s%s%s  ", coloured ? colour : "", point, coloured ? COLOUR_OFF : "");
-	paragraph_print(out, words.data, INDENT, paragraph_width(out));
+	paragraph_print(out, words.data, (int)strlen(point) + 2, INDENT, paragraph_width(out));
 	if (message) {
 		fprintf(out, "\n%*s", INDENT, "");
-		paragraph_print(out, message, INDENT, paragraph_width(out));
+		paragraph_print(out, message, INDENT, INDENT, paragraph_width(out));
 	}
 	fputc('\n', out);
 	buffer_release(&words);

@@ -156,7 +156,7 @@ static void print_dead(struct query *query, const char *state, FILE *out)
 
 	fprintf(out, "%s%-*s%s  ", colour ? timeline_state_colour(state) : "", STATE_WIDTH, state,
 	        colour ? COLOUR_OFF : "");
-	paragraph_print(out, words, STATE_WIDTH + 2, paragraph_width(out));
+	paragraph_print(out, words, STATE_WIDTH + 2, INDENT, paragraph_width(out));
 	fputc('\n', out);
 	free(words);
 	free(id);
@@ -176,7 +176,7 @@ enum status jobs_print_dead(struct query *query, FILE *out, size_t *ret_count, s
 		print_dead(query, state, out);
 		if (words[0]) {
 			fprintf(out, "%*s", INDENT, "");
-			paragraph_print(out, words, INDENT, paragraph_width(out));
+			paragraph_print(out, words, INDENT, INDENT, paragraph_width(out));
 			fputc('\n', out);
 		}
 		++*ret_count;

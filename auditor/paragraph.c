@@ -32,20 +32,21 @@ static const char *line_end(const char *text, int width)
 	return at;
 }
 
-void paragraph_print(FILE *out, const char *words, int indent, int width)
+void paragraph_print(FILE *out, const char *words, int column, int indent, int width)
 {
 	size_t size = strlen(words) + 1;
 	char *text = memory_alloc(size);
-	int room = width - indent > NARROWEST ? width - indent : NARROWEST;
 	const char *at = printable(words, text, size);
 
 	while (*at) {
+		int room = width - column > NARROWEST ? width - column : NARROWEST;
 		const char *end = width ? line_end(at, room) : at + strlen(at);
 
 		fwrite(at, 1, (size_t)(end - at), out);
 		at = end + strspn(end, " ");
 		if (*at)
 			fprintf(out, "\n%*s", indent, "");
+		column = indent;
 	}
 	free(text);
 }

@@ -90,6 +90,8 @@ static enum status print_all(const struct asked *asked, struct error *err)
 
 /* ---- one package ---- */
 
+enum { NAMES_SHOWN = 3 };
+
 static void add_text(struct grid *grid, struct query *query, int column, const char *colour)
 {
 	char *text = row_text(query, column);
@@ -169,7 +171,7 @@ static void print_trouble(struct query *query)
 		buffer_add_format(&words, ", again at %s", moment_text(query_int(query, STATE_NEXT_RETRY)));
 	buffer_add_format(&words, ": %s (%s)", message ? message : "", code);
 	printf("%s%s:%s ", colour ? COLOUR_BOLD : "", point, colour ? COLOUR_OFF : "");
-	paragraph_print(stdout, words.data, 4, paragraph_width(stdout));
+	paragraph_print(stdout, words.data, (int)strlen(point) + 2, 4, paragraph_width(stdout));
 	putchar('\n');
 	buffer_release(&words);
 	free(point);
@@ -208,14 +210,36 @@ static void add_digest(struct grid *grid, struct query *query, int column)
 	grid_cell(grid, text, COLOUR_DIM);
 }
 
+/* "osaka, paris", or of many "all 14", "12 of 14, not osaka, paris". */
+static void add_where(struct grid *grid, struct query *query)
+{
+	int64_t count = query_int(query, 6), total = query_int(query, 7);
+	char *where = row_text(query, 1), *missing = row_text(query, 8), *words = NULL;
+
+	if (count > NAMES_SHOWN && count == total)
+		words = memory_format("all %" PRId64, total);
+	else if (count > NAMES_SHOWN)
+		words = memory_format("%" PRId64 " of %" PRId64 "%s%s", count, total,
+		        total - count <= NAMES_SHOWN ? ", not " : "",
+		        total - count <= NAMES_SHOWN && missing ? missing : "");
+	grid_cell(grid, words ? words : where, NULL);
+	free(words);
+	free(missing);
+	free(where);
+}
+
 static enum status print_versions(const struct asked *asked, struct error *err)
 {
 	static const char *const headings[] = {"VERSION", "STAGED ON", "FILES", "SIZE", "FIRST", "DIGEST"};
 	struct query *query = query_new(asked->database,
+	        "WITH point AS (SELECT DISTINCT distribution_point FROM copy WHERE package = ?1), "
+	        "here AS (SELECT * FROM staged_copy WHERE package = ?1 ORDER BY distribution_point) "
 	        "SELECT version, group_concat(distribution_point, ', '), max(files), max(bytes), "
 	        "min(staged), "
-	        "max(digest) FROM (SELECT * FROM staged_copy WHERE package = ? ORDER BY distribution_point) "
-	        "GROUP BY version ORDER BY min(staged)");
+	        "max(digest), count(*), (SELECT count(*) FROM point), "
+	        "(SELECT group_concat(distribution_point, ', ') FROM point WHERE distribution_point NOT IN "
+	        "(SELECT distribution_point FROM here other WHERE other.version = here.version)) "
+	        "FROM here GROUP BY version ORDER BY min(staged)");
 	struct grid *grid = grid_new(6, headings);
 	bool row = false;
 	enum status status;
@@ -225,7 +249,7 @@ static enum status print_versions(const struct asked *asked, struct error *err)
 		char bytes[BYTES_SIZE];
 
 		add_text(grid, query, 0, COLOUR_BOLD);
-		add_text(grid, query, 1, NULL);
+		add_where(grid, query);
 		add_text(grid, query, 2, NULL);
 		bytes_format((uint64_t)query_int(query, 3), bytes);
 		grid_cell(grid, bytes, NULL);

@@ -64,13 +64,13 @@ static void put_event(const struct timeline_view *view, const struct timeline_ev
 	paint(view, COLOUR_OFF);
 	paint(view, words->colour);
 	fprintf(view->out, "%s ", words->sign);
-	paragraph_print(view->out, words->text.data, indent + 2, view->width);
+	paragraph_print(view->out, words->text.data, indent + 2, indent + 2, view->width);
 	paint(view, COLOUR_OFF);
 	fputc('\n', view->out);
 	if (words->why.len == 0)
 		return;
 	fprintf(view->out, "%*s", indent + 4, "");
-	paragraph_print(view->out, words->why.data, indent + 4, view->width);
+	paragraph_print(view->out, words->why.data, indent + 4, indent + 4, view->width);
 	fputc('\n', view->out);
 }
 

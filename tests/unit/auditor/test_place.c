@@ -1,4 +1,5 @@
 #include "auditor/place.h"
+#include "auditor/reading.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -66,4 +67,38 @@ Test(place_put, writes_an_object_and_nothing_for_no_place)
 	json_end(&out, '}');
 	cr_assert_str_eq(out.data, "{\"place\":{\"topic\":\"dlq\",\"partition\":3,\"offset\":17}}");
 	buffer_release(&out);
+}
+
+static bool keeps(
+        const struct cut *cut, enum log_topic topic, int32_t partition, int64_t offset, int64_t time_ms)
+{
+	return cut_keeps(cut,
+	        &(struct replay_record){.topic = topic, .position = {partition, offset}, .time_ms = time_ms});
+}
+
+Test(cut_keeps, of_its_own_partition_what_is_not_behind_the_record_whatever_its_stamp)
+{
+	struct cut cut = {.by_place = true, .place = {LOG_STATUS, {3, 17}}, .until_ms = 5000};
+
+	cr_assert(keeps(&cut, LOG_STATUS, 3, 17, 5000));
+	cr_assert(keeps(&cut, LOG_STATUS, 3, 16, 9000));
+	cr_assert_not(keeps(&cut, LOG_STATUS, 3, 18, 5000));
+	cr_assert_not(keeps(&cut, LOG_STATUS, 3, 18, 1000));
+}
+
+Test(cut_keeps, of_all_others_what_is_not_stamped_later)
+{
+	struct cut cut = {.by_place = true, .place = {LOG_STATUS, {3, 17}}, .until_ms = 5000};
+
+	cr_assert(keeps(&cut, LOG_STAGED, 3, 99, 5000));
+	cr_assert(keeps(&cut, LOG_STATUS, 2, 99, 5000));
+	cr_assert_not(keeps(&cut, LOG_STAGED, 3, 1, 5001));
+	cr_assert_not(keeps(&cut, LOG_STATUS, 2, 1, 5001));
+}
+
+Test(cut_keeps, everything_without_a_cut)
+{
+	struct cut cut = {.until_ms = INT64_MAX};
+
+	cr_assert(keeps(&cut, LOG_JOBS, 0, INT64_MAX, INT64_MAX));
 }

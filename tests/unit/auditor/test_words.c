@@ -75,28 +75,39 @@ Test(option_duration, takes_no_time)
 	options_free(options);
 }
 
-static char *paragraph(const char *words, int indent, int width)
+static char *paragraph(const char *words, int column, int indent, int width)
 {
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	paragraph_print(out, words, indent, width);
+	paragraph_print(out, words, column, indent, width);
 	fclose(out);
 	return text;
 }
 
 Test(paragraph_print, breaks_at_blanks_and_indents)
 {
-	char *text = paragraph("the quick brown fox jumps over the dog", 2, 30);
+	char *text = paragraph("the quick brown fox jumps over the dog", 4, 2, 30);
 
 	cr_assert_str_eq(text, "the quick brown fox jumps\n  over the dog");
 	free(text);
 }
 
+Test(paragraph_print, fits_the_first_line_behind_what_is_there)
+{
+	char *text = paragraph("the quick brown fox jumps over the lazy dog", 6, 2, 31);
+
+	cr_assert_str_eq(text, "the quick brown fox jumps\n  over the lazy dog");
+	free(text);
+	text = paragraph("the quick brown fox jumps over the lazy dog", 7, 2, 31);
+	cr_assert_str_eq(text, "the quick brown fox\n  jumps over the lazy dog");
+	free(text);
+}
+
 Test(paragraph_print, breaks_a_word_that_is_too_long_and_counts_characters)
 {
-	char *text = paragraph("ääääääääääääääääääääääääääääää", 0, 25);
+	char *text = paragraph("ääääääääääääääääääääääääääääää", 0, 0, 25);
 
 	cr_assert_str_eq(text, "äääääääääääääääääääääääää\näääää");
 	free(text);
@@ -105,7 +116,8 @@ Test(paragraph_print, breaks_a_word_that_is_too_long_and_counts_characters)
 Test(paragraph_print, keeps_one_line_without_a_width_and_disarms_controls)
 {
 	char *text = paragraph(
-	        "one line \033[31m that is longer than any terminal that there is, and then some more", 4, 0);
+	        "one line \033[31m that is longer than any terminal that there is, and then some more", 4, 4,
+	        0);
 
 	cr_assert(!strchr(text, '\n') && !strchr(text, '\033'));
 	free(text);
