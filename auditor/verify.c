@@ -56,6 +56,24 @@ static size_t lane_number(const struct verify *verify, enum log_topic topic, int
 	return (size_t)topic * (size_t)verify->spec.partitions + (size_t)partition;
 }
 
+static void shelf_init(struct shelf *shelf)
+{
+	fingerprints_init(&shelf->staged, sizeof(struct staged));
+	fingerprints_init(&shelf->copies, sizeof(struct copy));
+	fingerprints_init(&shelf->versions, sizeof(struct version));
+	fingerprints_init(&shelf->releases, sizeof(struct release));
+	fingerprints_init(&shelf->pointers, sizeof(struct pointer));
+}
+
+static void shelf_release(struct shelf *shelf)
+{
+	fingerprints_release(&shelf->staged);
+	fingerprints_release(&shelf->copies);
+	fingerprints_release(&shelf->versions);
+	fingerprints_release(&shelf->releases);
+	fingerprints_release(&shelf->pointers);
+}
+
 struct verify *verify_new(const struct verify_spec *spec)
 {
 	struct verify *verify = memory_alloc(sizeof(*verify));
@@ -64,11 +82,10 @@ struct verify *verify_new(const struct verify_spec *spec)
 	verify->spec = *spec;
 	verify->key = fingerprint_key_new();
 	verify->names = fact_reader_new();
-	fingerprints_init(&verify->staged, sizeof(struct staged));
-	fingerprints_init(&verify->copies, sizeof(struct copy));
-	fingerprints_init(&verify->versions, sizeof(struct version));
-	fingerprints_init(&verify->releases, sizeof(struct release));
-	fingerprints_init(&verify->pointers, sizeof(struct pointer));
+	verify->shelves = memory_alloc(partitions * sizeof(*verify->shelves));
+	for (size_t i = 0; i < partitions; i++)
+		shelf_init(&verify->shelves[i]);
+	verify->here = verify->shelves;
 	fingerprints_init(&verify->jobs, sizeof(struct job_entry));
 	fingerprints_init(&verify->ids, sizeof(uint64_t));
 	verify->recent = memory_alloc(RECENT_MAX * sizeof(*verify->recent));
@@ -92,11 +109,9 @@ void verify_free(struct verify *verify)
 		return;
 	for (size_t cursor = 0; (entry = fingerprints_next(&verify->jobs, &cursor)) != NULL;)
 		tracked_free(entry->job);
-	fingerprints_release(&verify->staged);
-	fingerprints_release(&verify->copies);
-	fingerprints_release(&verify->versions);
-	fingerprints_release(&verify->releases);
-	fingerprints_release(&verify->pointers);
+	for (int32_t i = 0; i < verify->spec.partitions; i++)
+		shelf_release(&verify->shelves[i]);
+	free(verify->shelves);
 	fingerprints_release(&verify->jobs);
 	fingerprints_release(&verify->ids);
 	free(verify->recent);
@@ -312,6 +327,7 @@ void verify_fact(struct verify *verify, const struct fact *fact)
 	move_lane(verify, fact);
 	if (!is_wanted(verify, fact))
 		return;
+	verify->here = &verify->shelves[fact->position.partition];
 	verify->counts.records++;
 	verify->counts.by_type[fact->type]++;
 	apply(verify, fact);
@@ -321,14 +337,14 @@ void verify_fact(struct verify *verify, const struct fact *fact)
 
 /* ---- the end */
 
-bool verify_has_suspects(const struct verify *verify)
+bool verify_has_suspects(struct verify *verify)
 {
 	const struct job_entry *entry;
 
 	if (verify->orphan_count)
 		return true;
 	for (size_t cursor = 0; (entry = fingerprints_next(&verify->jobs, &cursor)) != NULL;)
-		if (tracked_judge((struct verify *)verify, entry->job, false))
+		if (tracked_judge(verify, entry->job, false))
 			return true;
 	return false;
 }
@@ -345,17 +361,21 @@ void verify_end(struct verify *verify,
 		tracked_judge(verify, entry->job, true);
 }
 
-static bool is_overtaken(const struct verify *verify, const struct release *release)
+static uint64_t open_releases(const struct shelf *shelf)
 {
-	const struct pointer *pointer = fingerprints_find(&verify->pointers, release->pointer);
+	const struct release *release;
+	uint64_t count = 0;
 
-	return pointer->version && pointer->release >= release->offset;
+	for (size_t cursor = 0; (release = fingerprints_next(&shelf->releases, &cursor)) != NULL;) {
+		const struct pointer *pointer = fingerprints_find(&shelf->pointers, release->pointer);
+		count += !(pointer->version && pointer->release >= release->offset);
+	}
+	return count;
 }
 
 void verify_count(const struct verify *verify, struct verify_counts *ret)
 {
 	const struct job_entry *entry;
-	const struct release *release;
 
 	*ret = verify->counts;
 	for (size_t cursor = 0; (entry = fingerprints_next(&verify->jobs, &cursor)) != NULL;) {
@@ -363,6 +383,6 @@ void verify_count(const struct verify *verify, struct verify_counts *ret)
 		ret->jobs_open += (marks & JOB_WAS_ACCEPTED) && !(marks & JOB_HAS_ENDED);
 		ret->jobs_unanswered += (marks & JOB_SEEN) && !(marks & JOB_ANSWERS);
 	}
-	for (size_t cursor = 0; (release = fingerprints_next(&verify->releases, &cursor)) != NULL;)
-		ret->releases_open += !is_overtaken(verify, release);
+	for (int32_t i = 0; i < verify->spec.partitions; i++)
+		ret->releases_open += open_releases(&verify->shelves[i]);
 }

@@ -100,7 +100,7 @@ void verify_lane(struct verify *verify, enum log_topic topic, int32_t partition,
 void verify_fact(struct verify *verify, const struct fact *fact);
 
 /* Whether verify_end() would find what is missing: then it is worth while to read on for a moment. */
-bool verify_has_suspects(const struct verify *verify);
+bool verify_has_suspects(struct verify *verify);
 
 /* Judges what waits. is_open (NULL: none is): whether more of a lane was written already, in a transaction
  * that is not decided yet; what may be missing only for that is in flight, and no violation. */

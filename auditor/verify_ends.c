@@ -54,7 +54,7 @@ void apply_held(struct verify *verify, const struct fact *fact)
 
 void apply_point(struct verify *verify, const struct fact *fact)
 {
-	struct copy *copy = fingerprints_find(&verify->copies, copy_key(verify, fact, fact->point));
+	struct copy *copy = fingerprints_find(&verify->here->copies, copy_key(verify, fact, fact->point));
 
 	check_doubled(verify, fact);
 	if (copy)
@@ -91,7 +91,7 @@ bool part_contradicts(const struct part *part)
 bool part_is_due(const struct verify *verify, const struct tracked *job, const struct part *part)
 {
 	if (job->marks & JOB_IS_CREATE) {
-		const struct copy *copy = fingerprints_find(&verify->copies, part->copy);
+		const struct copy *copy = fingerprints_find(&verify->here->copies, part->copy);
 		return part->outcome == JOB_COMPLETED && !(copy && copy->staged);
 	}
 	if (!(part->state & PART_ENDED)) /* an update that was ended before it had targets */

@@ -112,7 +112,7 @@ static bool is_finished(const struct verify *verify, const struct tracked *job)
 		return false;
 	for (uint32_t i = 0; i < job->part_count; i++) {
 		const struct part *part = &job->parts[i];
-		const struct copy *copy = fingerprints_find(&verify->copies, part->copy);
+		const struct copy *copy = fingerprints_find(&verify->here->copies, part->copy);
 		bool refused = (part->state & (PART_WITHHELD | PART_REFUSED)) && part->offset <= *consumed;
 
 		if (job->marks & JOB_IS_CREATE ? !(copy && copy->staged && copy->settled)
@@ -128,6 +128,7 @@ unsigned tracked_judge(struct verify *verify, const struct tracked *job, bool sa
 
 	if (job->marks & JOB_IS_LATE)
 		return 0;
+	verify->here = &verify->shelves[job->reported.partition];
 	judge_record(&judgement);
 	if (!(job->marks & JOB_WAS_ACCEPTED))
 		judge_unaccepted(&judgement);

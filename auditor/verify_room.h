@@ -117,6 +117,12 @@ struct orphan {           /* an updated record whose evidence has not come yet *
 	int64_t time_ms;
 };
 
+/* What is remembered of one partition. What records cite lies on their own partition, and while one partition
+ * is read, its shelf is what the caches hold. */
+struct shelf {
+	struct fingerprints staged, copies, versions, releases, pointers;
+};
+
 enum { BURIED_MAX = 1024, RECENT_MAX = 32768 };
 struct buried { /* a job that went to the dead letters, or was rejected and so may have */
 	uint64_t job, payload;
@@ -125,8 +131,9 @@ struct buried { /* a job that went to the dead letters, or was rejected and so m
 struct verify {
 	struct verify_spec spec;
 	struct fingerprint_key key;
-	struct fact_reader *names; /* for fact_next() */
-	struct fingerprints staged, copies, versions, releases, pointers, jobs;
+	struct fact_reader *names;    /* for fact_next() */
+	struct shelf *shelves, *here; /* by partition; that of what is being judged */
+	struct fingerprints jobs;
 	struct fingerprints ids; /* those in recent */
 	uint64_t *recent;        /* ids of held and point statuses; a ring */
 	size_t recent_at;
@@ -134,7 +141,7 @@ struct verify {
 	uint32_t claim_count, claim_capacity, claim_free; /* free ones are linked by next */
 	struct orphan *orphans;
 	size_t orphan_count, orphan_capacity;
-	uint64_t looks; /* at them */
+	uint64_t looks;                               /* at them */
 	int64_t *lane_begins, *lane_next, *lane_ends; /* by topic and partition */
 	int64_t *answered, *consumed; /* by partition: the last job answered; how far the updater is known to
 	                                 have read staged */

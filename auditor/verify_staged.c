@@ -24,7 +24,7 @@ static uint32_t claim_new(struct verify *verify)
 
 void copy_claim(struct verify *verify, uint64_t copy_print, uint64_t job)
 {
-	struct copy *copy = fingerprints_need(&verify->copies, copy_print);
+	struct copy *copy = fingerprints_need(&verify->here->copies, copy_print);
 
 	if (copy->settled)
 		return;
@@ -91,7 +91,7 @@ static bool check_cause(struct verify *verify, const struct fact *fact, const st
 
 static bool check_digest(struct verify *verify, const struct fact *fact, uint64_t version_print)
 {
-	struct version *version = fingerprints_need(&verify->versions, version_print);
+	struct version *version = fingerprints_need(&verify->here->versions, version_print);
 	uint64_t digest = print_of(verify, fact->digest);
 
 	if (!version->digest) {
@@ -118,7 +118,7 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 	uint64_t id = print_of(verify, fact->id), job = job_key(verify, fact->job_position);
 	uint64_t version =
 	        fingerprint_of(&verify->key, (const struct view[]){fact->package, fact->version}, 2);
-	const struct staged *before = fingerprints_find(&verify->staged, id);
+	const struct staged *before = fingerprints_find(&verify->here->staged, id);
 	bool good = true;
 
 	if (before) {
@@ -126,7 +126,7 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 		        SHOWN(fact->id), (long long)before->offset);
 		return;
 	}
-	struct copy *copy = fingerprints_need(&verify->copies, copy_key(verify, fact, fact->point));
+	struct copy *copy = fingerprints_need(&verify->here->copies, copy_key(verify, fact, fact->point));
 	if (!id_is_staged(fact, copy->count)) {
 		violate(verify, VIOLATION_ID_WRONG, fact, "%.*s is not the id that this event would have",
 		        SHOWN(fact->id));
@@ -134,7 +134,7 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 	}
 	good = check_digest(verify, fact, version) && good;
 	good = check_cause(verify, fact, copy, job, version) && good;
-	struct staged *staged = fingerprints_need(&verify->staged, id);
+	struct staged *staged = fingerprints_need(&verify->here->staged, id);
 	staged->copy = copy->key;
 	staged->dp_id = print_of(verify, fact->dp_id);
 	staged->digest = print_of(verify, fact->digest);
@@ -153,7 +153,7 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 static const char *uncovered(const struct verify *verify, const struct fact *fact,
         const struct staged *staged, uint64_t copy_print)
 {
-	const struct copy *copy = fingerprints_find(&verify->copies, copy_print);
+	const struct copy *copy = fingerprints_find(&verify->here->copies, copy_print);
 
 	if (staged->copy != copy_print)
 		return "another package, version or distribution point";
@@ -169,7 +169,8 @@ static const char *uncovered(const struct verify *verify, const struct fact *fac
 /* Whether a staged event before it covers the release. */
 static bool check_cover(struct verify *verify, const struct fact *fact, uint64_t copy, bool *ret_unproven)
 {
-	const struct staged *staged = fingerprints_find(&verify->staged, print_of(verify, fact->staged_id));
+	const struct staged *staged =
+	        fingerprints_find(&verify->here->staged, print_of(verify, fact->staged_id));
 	const char *differs = staged ? uncovered(verify, fact, staged, copy) : NULL;
 
 	*ret_unproven = !staged && log_is_cut(verify, LOG_STAGED, fact->position.partition);
@@ -192,7 +193,7 @@ static bool check_cover(struct verify *verify, const struct fact *fact, uint64_t
 static bool link_release(
         struct verify *verify, const struct fact *fact, uint64_t copy, uint64_t pointer_print, uint64_t job)
 {
-	struct pointer *pointer = fingerprints_need(&verify->pointers, pointer_print);
+	struct pointer *pointer = fingerprints_need(&verify->here->pointers, pointer_print);
 	uint64_t id = print_of(verify, fact->id);
 
 	if (pointer->newest && pointer->newest_job >= fact->job_position.offset) {
@@ -202,7 +203,7 @@ static bool link_release(
 		        (long long)pointer->newest_job);
 		return false;
 	}
-	struct release *release = fingerprints_need(&verify->releases, id);
+	struct release *release = fingerprints_need(&verify->here->releases, id);
 	if (release->copy)
 		return false; /* its job says that it is there twice */
 	*release = (struct release){.id = id,
@@ -250,7 +251,7 @@ static void check_gate(struct verify *verify, const struct fact *fact, const str
 {
 	for (uint32_t i = 0; i < job->part_count; i++) {
 		const struct part *part = &job->parts[i];
-		const struct copy *copy = fingerprints_find(&verify->copies, part->copy);
+		const struct copy *copy = fingerprints_find(&verify->here->copies, part->copy);
 
 		if (!(part->state & PART_TARGET) || (part->state & PART_WITHHELD) || (copy && copy->staged))
 			continue;

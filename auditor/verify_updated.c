@@ -36,8 +36,8 @@ static enum evidence find_evidence(struct verify *verify, const struct orphan *o
 {
 	enum evidence evidence = EVIDENCE_HERE;
 
-	*ret_release = fingerprints_find(&verify->releases, orphan->release);
-	*ret_staged = fingerprints_find(&verify->staged, orphan->staged);
+	*ret_release = fingerprints_find(&verify->here->releases, orphan->release);
+	*ret_staged = fingerprints_find(&verify->here->staged, orphan->staged);
 	if (!*ret_release)
 		evidence = missing(verify, orphan, orphan->release_position, last);
 	else if (!*ret_staged)
@@ -112,13 +112,13 @@ static bool check_pointer(struct verify *verify, const struct orphan *orphan, co
 /* Older releases of the pointer can't be seen current any more. */
 static void forget_older(struct verify *verify, uint64_t release_print)
 {
-	struct release *release = fingerprints_find(&verify->releases, release_print);
+	struct release *release = fingerprints_find(&verify->here->releases, release_print);
 	uint64_t older = release->older;
 
 	release->older = 0;
-	while (older && (release = fingerprints_find(&verify->releases, older)) != NULL) {
+	while (older && (release = fingerprints_find(&verify->here->releases, older)) != NULL) {
 		older = release->older;
-		fingerprints_remove(&verify->releases, release);
+		fingerprints_remove(&verify->here->releases, release);
 	}
 }
 
@@ -138,7 +138,7 @@ static void mark_part(struct verify *verify, const struct orphan *orphan, uint64
 static void move_pointer(struct verify *verify, const struct orphan *orphan, const struct release *release,
         const struct staged *staged)
 {
-	struct pointer *pointer = fingerprints_need(&verify->pointers, orphan->pointer);
+	struct pointer *pointer = fingerprints_need(&verify->here->pointers, orphan->pointer);
 	int64_t *consumed = &verify->consumed[orphan->position.partition];
 
 	pointer->version = orphan->version;
@@ -153,7 +153,7 @@ static void prove(struct verify *verify, const struct orphan *orphan, const stru
         const struct staged *staged)
 {
 	const char *differs = difference(orphan, release, staged);
-	struct pointer *pointer = fingerprints_need(&verify->pointers, orphan->pointer);
+	struct pointer *pointer = fingerprints_need(&verify->here->pointers, orphan->pointer);
 	uint64_t job = release->job;
 	bool good = true;
 
@@ -201,16 +201,18 @@ static bool judge(struct verify *verify, const struct orphan *orphan, bool last)
 void orphans_look(struct verify *verify, bool all)
 {
 	size_t kept = 0, count = verify->orphan_count;
+	struct shelf *here = verify->here;
 
 	if (!all && count > ORPHANS_FEW && verify->counts.records % ORPHANS_STEP != 0)
 		return;
 	verify->looks++;
 	for (size_t i = 0; i < count; i++) {
 		const struct orphan orphan = verify->orphans[i];
-		struct pointer *pointer = fingerprints_find(&verify->pointers, orphan.pointer);
+		verify->here = &verify->shelves[orphan.position.partition];
+		struct pointer *pointer = fingerprints_find(&verify->here->pointers, orphan.pointer);
 		bool decided = pointer->held_up != verify->looks && judge(verify, &orphan, all);
 
-		pointer = fingerprints_find(&verify->pointers, orphan.pointer);
+		pointer = fingerprints_find(&verify->here->pointers, orphan.pointer);
 		if (decided) {
 			pointer->orphans--;
 			continue;
@@ -219,17 +221,17 @@ void orphans_look(struct verify *verify, bool all)
 		verify->orphans[kept++] = orphan;
 	}
 	verify->orphan_count = kept;
+	verify->here = here;
 }
 
 static void keep_orphan(struct verify *verify, const struct orphan *orphan)
 {
-	struct pointer *pointer = fingerprints_need(&verify->pointers, orphan->pointer);
+	struct pointer *pointer = fingerprints_need(&verify->here->pointers, orphan->pointer);
 
 	pointer->orphans++;
 	if (verify->orphan_count == verify->orphan_capacity) {
 		verify->orphan_capacity = verify->orphan_capacity ? 2 * verify->orphan_capacity : 64;
-		verify->orphans =
-		        memory_resize(verify->orphans, verify->orphan_capacity * sizeof(*orphan));
+		verify->orphans = memory_resize(verify->orphans, verify->orphan_capacity * sizeof(*orphan));
 	}
 	verify->orphans[verify->orphan_count++] = *orphan;
 	if (verify->orphan_count == ORPHANS_MOST) /* they have waited long enough */
@@ -238,7 +240,7 @@ static void keep_orphan(struct verify *verify, const struct orphan *orphan)
 
 static bool is_held_up(const struct verify *verify, const struct orphan *orphan)
 {
-	const struct pointer *pointer = fingerprints_find(&verify->pointers, orphan->pointer);
+	const struct pointer *pointer = fingerprints_find(&verify->here->pointers, orphan->pointer);
 
 	return pointer && pointer->orphans;
 }
