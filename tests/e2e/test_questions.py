@@ -218,6 +218,25 @@ def test_a_dead_letter_is_shown_and_redriven_once_and_then_its_job_runs(pipeline
     assert len(pipeline.read("updated")) == 1
 
 
+def test_a_redrive_that_is_killed_halfway_is_done_again_without_sending_one_twice(pipeline):
+    count = 3000
+    stager = pipeline.start("stager")
+    pipeline.publish(*[(f"MANY{number % 50}".encode(), b"no job %d" % number) for number in range(count)])
+    letters = await_letters(pipeline, count)
+    stager.stop()  # else what is redriven becomes a dead letter again
+    run = subprocess.Popen([str(BIN / "holdpoint-auditor"), "dlq", "redrive", "--all", *pipeline.common()], stdout=subprocess.PIPE)
+    run.stdout.readline()
+    run.kill()
+    run.communicate(timeout=30)
+    halfway = len(pipeline.read("jobs")) - count
+    assert halfway > 0
+    ask(pipeline, "dlq", "redrive", "--all")
+    redriven = [record for record in pipeline.read("jobs") if record.headers]
+    assert sorted(record.headers["holdpoint.redriven-from"].decode() for record in redriven) == sorted(map(place, letters))
+    assert sorted((r.key, r.value) for r in redriven) == sorted((r.key, r.value) for r in letters)
+    print(f"{halfway} of {count} were redriven when it was killed")
+
+
 def test_bytes_that_would_change_the_terminal_are_escaped_and_raw_ones_are_exact(pipeline):
     start(pipeline)
     value = b"\x1b]0;owned\x07 \xff\xfe \xc2\x9b31m tab\tand\nnew line \\ \xe2\x80\xae turned gr\xc3\xbc\xc3\x9fe"
