@@ -101,6 +101,7 @@ class System:
 
     def __init__(self, bootstrap, folder, prefix, partitions=4):
         self.bootstrap, self.folder, self.prefix, self.partitions = bootstrap, pathlib.Path(folder), prefix, partitions
+        self.has_topics = False
         self.points, self.sources, self.workers = [], [{"prefix": f"file://{self.folder}/src/"}], []
         self.catalogue = self.folder / "distribution-points.json"
         (self.folder / "src").mkdir(parents=True, exist_ok=True)
@@ -109,6 +110,7 @@ class System:
 
     def topics(self):
         self.producer_command("topics", "--partitions", str(self.partitions))
+        self.has_topics = True
 
     def add_file_point(self, name, groups=(), **settings):
         base = self.folder / "dp" / name

@@ -45,6 +45,7 @@ def honest_release(system):
     return staged[0], staged[1]
 
 
+@pytest.mark.forged
 def test_a_forged_release_is_refused_with_an_alarm_and_breaks_nobodys_tally(pipeline):
     start_all(pipeline)
     staged, release = honest_release(pipeline)
@@ -69,6 +70,7 @@ def test_a_forged_release_is_refused_with_an_alarm_and_breaks_nobodys_tally(pipe
     assert pipeline.current("paris", "HONEST")["version"] == "2.0"
 
 
+@pytest.mark.forged
 def test_a_forged_staged_event_switches_nothing_that_is_not_sealed(pipeline):
     """Whoever may write the staged topic could lie; the seal on the distribution point has the last word."""
     start_all(pipeline)
@@ -85,6 +87,7 @@ def test_a_forged_staged_event_switches_nothing_that_is_not_sealed(pipeline):
     assert len(pipeline.read("updated")) == 1
 
 
+@pytest.mark.forged
 def test_a_staged_record_on_a_foreign_partition_is_dead_lettered_and_not_sent_on(pipeline):
     """Only stagers write the staged topic: an updater that sent such a record on would make it one of theirs."""
     start_all(pipeline)

@@ -72,6 +72,7 @@ def delete_group(bootstrap, group):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.forged
 @pytest.mark.parametrize("topic, words", [("stager-state", "genesis"), ("jobs", "jobs")])
 def test_a_lost_changelog_or_a_recreated_log_is_refused_with_words(pipeline, topic, words):
     stager = pipeline.start("stager")
