@@ -256,6 +256,8 @@ enum status url_normalise(const char *text, enum url_form form, char **ret, stru
 	else
 		why = add_all(parsed, form, &out);
 	curl_url_cleanup(parsed);
+	if (!why && out.len > URL_MAX)
+		why = "is longer than 8192 bytes once it is escaped";
 	if (!why)
 		*ret = memory_text(out.data);
 	buffer_release(&out);

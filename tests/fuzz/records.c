@@ -118,7 +118,7 @@ void fuzz_status(struct view input)
 		return;
 	fuzz_note(view_text(event.type));
 	fuzz_note(view_text(event.detail));
-	fuzz_require(memchr(event.type, '\0', sizeof(event.type)) && event.type[0]);
+	fuzz_require(memchr(event.type, '\0', sizeof(event.type)));
 	fuzz_require(memchr(event.detail, '\0', sizeof(event.detail)));
 	fuzz_require(memchr(event.package_id, '\0', sizeof(event.package_id)));
 }

@@ -111,6 +111,9 @@ Test(url_normalise, refuses_a_text_without_end)
 	text[sizeof(text) - 1] = '\0';
 	memcpy(text, "http://h/", 9);
 	expect_refused(text, URL_FILE);
+	memset(text + 9, ' ', 4000); /* short enough, but not once it is escaped */
+	text[4009] = '\0';
+	expect_refused(text, URL_FILE);
 }
 
 Test(url_escape_path, round_trips_through_a_file_url)
