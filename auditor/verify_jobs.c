@@ -321,16 +321,21 @@ static void take_targets(struct verify *verify, const struct fact *fact, struct 
 		copy_claim(verify, copy, key);
 	}
 	job->marks |= JOB_KNOWS_TARGETS;
-	if (job->targets && job->targets != count)
-		violate(verify, VIOLATION_TARGETS_DIFFER, fact,
-		        "it names %u targets, and what was released says %u", count, job->targets);
+	for (uint32_t i = 0; i < job->part_count; i++) { /* what was released before this was read */
+		const struct part *part = &job->parts[i];
+		struct position position = {fact->position.partition, part->offset};
+
+		if (!(part->state & (PART_RELEASED | PART_WITHHELD | PART_REFUSED)))
+			continue;
+		if (!(part->state & PART_TARGET))
+			violate_at(verify, VIOLATION_TARGET_UNKNOWN, LOG_STAGED, position, part->time_ms,
+			        "its distribution point is no target of job %.*s", SHOWN(fact->job_id));
+		if (job->targets != count)
+			violate_at(verify, VIOLATION_TARGETS_DIFFER, LOG_STAGED, position, part->time_ms,
+			        "it says that job %.*s has %u targets, which has %u", SHOWN(fact->job_id),
+			        job->targets, count);
+	}
 	job->targets = count;
-	for (uint32_t i = 0; i < job->part_count; i++)
-		if (!(job->parts[i].state & PART_TARGET))
-			violate_at(verify, VIOLATION_TARGET_UNKNOWN, LOG_STAGED,
-			        (struct position){fact->position.partition, job->parts[i].offset},
-			        job->parts[i].time_ms, "the distribution point is no target of job %.*s",
-			        SHOWN(fact->job_id));
 }
 
 /* Staged events that waited for this acceptance. */

@@ -296,9 +296,11 @@ static bool resolve(
 	check_targets(verify, fact, job);
 	if (fact->type == FACT_RELEASE && (job->marks & JOB_GATE_ALL))
 		check_gate(verify, fact, job);
-	if ((part->state & PART_ENDED) && part_contradicts(part))
-		violate(verify, VIOLATION_END_CONTRADICTS, fact, "job %.*s has ended as %s on %.*s",
-		        SHOWN(fact->job_id), job_state_name(part->outcome), SHOWN(fact->point));
+	if ((part->state & PART_ENDED) && part_contradicts(part)) /* the end was read first */
+		violate_at(verify, VIOLATION_END_CONTRADICTS, LOG_STATUS,
+		        (struct position){fact->position.partition, job->end}, job->end_time_ms,
+		        "it says %s of %.*s, which is not what the record at staged offset %lld allows",
+		        job_state_name(part->outcome), SHOWN(fact->point), (long long)part->offset);
 	return true;
 }
 
