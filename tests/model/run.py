@@ -30,7 +30,6 @@ AS_DESIGNED = [  # what is configured, claims that hold, what it is
 LONG = [
     ("FAULTS=2", ["forward", "live"], "folder, 2 stagers, 2 updaters, 2 faults"),
     ("FAULTS=2 HTTP=1", ["forward", "live"], "server, 2 stagers, 2 updaters, 2 faults"),
-    ("FAULTS=2 COPIES=1 FORGED=1", ["forward"], "records come twice and are forged, 2 faults"),
     ("FAULTS=3 UPDATERS=1", ["forward"], "folder, 2 stagers, 1 updater, 3 faults"),
     ("FAULTS=3 STAGERS=1", ["forward"], "folder, 1 stager, 2 updaters, 3 faults"),
 ]
