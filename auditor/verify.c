@@ -89,6 +89,8 @@ struct verify *verify_new(const struct verify_spec *spec)
 	fingerprints_init(&verify->jobs, sizeof(struct job_entry));
 	fingerprints_init(&verify->ids, sizeof(uint64_t));
 	verify->recent = memory_alloc(RECENT_MAX * sizeof(*verify->recent));
+	fingerprints_init(&verify->buried, sizeof(struct buried));
+	verify->buried_order = memory_alloc(BURIED_MAX * sizeof(*verify->buried_order));
 	verify->lane_begins = memory_alloc(LOG_TOPICS * partitions * sizeof(int64_t));
 	verify->lane_next = memory_alloc(LOG_TOPICS * partitions * sizeof(int64_t));
 	verify->lane_ends = memory_alloc(LOG_TOPICS * partitions * sizeof(int64_t));
@@ -115,6 +117,8 @@ void verify_free(struct verify *verify)
 	fingerprints_release(&verify->jobs);
 	fingerprints_release(&verify->ids);
 	free(verify->recent);
+	fingerprints_release(&verify->buried);
+	free(verify->buried_order);
 	fact_reader_free(verify->names);
 	free(verify->claims);
 	free(verify->orphans);

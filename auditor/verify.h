@@ -22,7 +22,8 @@
  *  - for each version 50 bytes;
  *  - what is in flight: jobs without their end (120 bytes and 48 for each target), releases that are neither
  *    seen current nor overtaken by a newer one that is (90 bytes), facts that wait.
- *  - the ids of the last 32,768 statuses that tell of the way, not of an end: 1 MB.
+ *  - the ids of the last 32,768 statuses that tell of the way, not of an end: 1 MB; and as many jobs that
+ *    were rejected or went to the dead letters: 3 MB.
  * What is settled is forgotten, so memory does not grow with events. */
 enum violation_code {
 	VIOLATION_UNREADABLE,

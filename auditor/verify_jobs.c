@@ -1,6 +1,7 @@
 /* Jobs: each record answered once, each answer for a record; and what is remembered of those in flight. */
 #include "auditor/verify_room.h"
 #include "base/memory.h"
+#include "engine/outbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,27 @@ static bool is_settled(const struct verify *verify, const struct tracked *job)
 	return true;
 }
 
+/* A rejected job may have a dead letter too: whichever is read first, the other one finds it here. */
+static void bury(struct verify *verify, uint64_t key, const struct tracked *job)
+{
+	uint64_t *oldest = &verify->buried_order[verify->buried_at++ % BURIED_MAX];
+	struct buried *buried = *oldest ? fingerprints_find(&verify->buried, *oldest) : NULL;
+
+	if (buried)
+		fingerprints_remove(&verify->buried, buried);
+	*oldest = key;
+	buried = fingerprints_need(&verify->buried, key);
+	buried->payload = job->payload;
+	buried->rejected = (job->marks & JOB_WAS_REJECTED) != 0;
+	buried->has_letter = (job->marks & JOB_WAS_BURIED) != 0;
+}
+
+/* Whether what is not found among the buried may have been there. */
+static bool has_forgotten_buried(const struct verify *verify)
+{
+	return verify->buried_at > BURIED_MAX;
+}
+
 void tracked_settle(struct verify *verify, uint64_t key)
 {
 	struct job_entry *entry = fingerprints_find(&verify->jobs, key);
@@ -104,8 +126,7 @@ void tracked_settle(struct verify *verify, uint64_t key)
 	if (!entry || !is_settled(verify, entry->job))
 		return;
 	if (entry->job->marks & (JOB_WAS_BURIED | JOB_WAS_REJECTED))
-		verify->buried[verify->buried_at++ % BURIED_MAX] = (struct buried){
-		        key, entry->job->payload, (entry->job->marks & JOB_WAS_REJECTED) != 0};
+		bury(verify, key, entry->job);
 	tracked_free(entry->job);
 	fingerprints_remove(&verify->jobs, entry);
 }
@@ -121,20 +142,38 @@ static void answer(struct verify *verify, struct tracked *job, unsigned mark)
 		*answered = job->position.offset;
 }
 
-/* The record itself comes after an answer to it. */
+static uint64_t bytes_of(const struct verify *verify, struct view key, struct view value)
+{
+	return fingerprint_of(&verify->key, (const struct view[]){key, value}, 2);
+}
+
+/* Of a job record what its dead letter has: key and value, or, where they are too large, the value's hash. */
+static uint64_t payload_of(const struct verify *verify, const struct fact *fact)
+{
+	char digest[DIGEST_SIZE];
+	struct view none = {0};
+
+	if (fact->key.len + fact->value.len <= DEAD_LETTER_BYTES_MAX)
+		return bytes_of(verify, fact->key, fact->value);
+	digest_of(fact->value, digest);
+	return bytes_of(verify, fact->key.len > DEAD_LETTER_KEY_MAX ? none : fact->key, view_text(digest));
+}
+
+/* The record itself comes after an answer to it, or after what was made of its bytes. */
 static void check_placeholder(struct verify *verify, const struct fact *fact, const struct tracked *job)
 {
 	uint64_t id = fact->job_id.data ? print_of(verify, fact->job_id) : 0;
+	bool buried = job->topic == LOG_DLQ;
 
-	if (id && job->id && id != job->id)
+	if (job->payload && job->payload != payload_of(verify, fact))
+		violate_at(verify, buried ? VIOLATION_DEAD_LETTER_DIFFERS : VIOLATION_REROUTE_WRONG,
+		        job->topic, job->reported, job->time_ms,
+		        "the job at jobs/%d@%lld, where it says that it came from, has other bytes",
+		        (int)fact->position.partition, (long long)fact->position.offset);
+	else if (id && job->id && id != job->id)
 		violate_at(verify, VIOLATION_ANSWER_DIFFERS, job->topic, job->reported, job->time_ms,
 		        "the job at jobs/%d@%lld that it is about has another id, %.*s",
 		        (int)fact->position.partition, (long long)fact->position.offset, SHOWN(fact->job_id));
-}
-
-static uint64_t payload_of(const struct verify *verify, const struct fact *fact)
-{
-	return fingerprint_of(&verify->key, (const struct view[]){fact->key, fact->value}, 2);
 }
 
 static void apply_origin(struct verify *verify, const struct fact *fact)
@@ -157,6 +196,7 @@ static void apply_origin(struct verify *verify, const struct fact *fact)
 	if (!job) {
 		job = tracked_need(verify, key, &origin);
 		job->reported = fact->position;
+		job->payload = job->marks & JOB_SEEN ? 0 : payload_of(verify, fact);
 	}
 	if (job->marks & JOB_ANSWERS)
 		violate(verify, VIOLATION_ANSWERED_TWICE, fact,
@@ -208,23 +248,42 @@ static bool ends_with(struct view text, const char *end)
 	return text.len >= len && memcmp(text.data + text.len - len, end, len) == 0;
 }
 
-static struct buried *find_buried(struct verify *verify, uint64_t key)
-{
-	for (size_t i = 0; i < BURIED_MAX; i++)
-		if (verify->buried[i].job == key)
-			return &verify->buried[i];
-	return NULL;
-}
-
-/* Key and value of a dead letter are the record's, unless that was too large. */
 static void check_letter(struct verify *verify, const struct fact *fact, uint64_t payload)
 {
-	bool omitted = fact->value.len == DIGEST_SIZE - 1 && memcmp(fact->value.data, "sha256:", 7) == 0;
+	if (payload && payload != bytes_of(verify, fact->key, fact->value))
+		violate(verify, VIOLATION_DEAD_LETTER_DIFFERS, fact,
+		        "the job at jobs/%d@%lld has other bytes", (int)fact->origin.partition,
+		        (long long)fact->origin.offset);
+}
 
-	if (!payload || omitted || payload == payload_of(verify, fact))
-		return;
-	violate(verify, VIOLATION_DEAD_LETTER_DIFFERS, fact, "the job at jobs/%d@%lld has other bytes",
-	        (int)fact->origin.partition, (long long)fact->origin.offset);
+/* Its job was answered before and is forgotten, but for what was buried. */
+static void check_late_letter(struct verify *verify, const struct fact *fact, uint64_t key)
+{
+	struct buried *buried = fingerprints_find(&verify->buried, key);
+
+	if (!buried && (has_forgotten_buried(verify) || lies_before_log(verify, LOG_JOBS, fact->origin))) {
+		verify->counts.unproven++;
+	} else if (!buried) {
+		violate(verify, VIOLATION_DEAD_LETTER_DIFFERS, fact,
+		        "at jobs/%d@%lld lies no job, or one that was answered otherwise",
+		        (int)fact->origin.partition, (long long)fact->origin.offset);
+	} else if (buried->has_letter) {
+		violate(verify, VIOLATION_ANSWERED_TWICE, fact,
+		        "the job at jobs/%d@%lld had a dead letter before", (int)fact->origin.partition,
+		        (long long)fact->origin.offset);
+	} else {
+		check_letter(verify, fact, buried->payload);
+		buried->has_letter = true;
+	}
+}
+
+/* What its job has to be, where that comes later. */
+static void expect_bytes(struct verify *verify, const struct fact *fact, struct tracked *job)
+{
+	job->payload = bytes_of(verify, fact->key, fact->value);
+	job->topic = LOG_DLQ;
+	job->reported = fact->position;
+	job->time_ms = fact->log_time_ms;
 }
 
 void apply_dead_letter(struct verify *verify, const struct fact *fact)
@@ -236,18 +295,19 @@ void apply_dead_letter(struct verify *verify, const struct fact *fact)
 		return;
 	if (ends_with(fact->origin_topic, log_topic_name(LOG_STAGED)) && fact->origin.offset > *consumed)
 		*consumed = fact->origin.offset;
-	if (!ends_with(fact->origin_topic, log_topic_name(LOG_JOBS)))
-		return;
+	if (!ends_with(fact->origin_topic, log_topic_name(LOG_JOBS)) ||
+	        (verify->spec.package.data && fact->origin.partition != fact->position.partition))
+		return; /* of one package one partition is read */
 	uint64_t key = job_key(verify, fact->origin);
 	job = tracked_find(verify, key);
 	if (!job && lane_has_passed(verify, LOG_JOBS, fact->origin)) {
-		const struct buried *buried = find_buried(verify, key);
-		if (buried) /* rejected just before */
-			check_letter(verify, fact, buried->payload);
+		check_late_letter(verify, fact, key);
 		return;
 	}
 	job = tracked_need(verify, key, fact);
 	check_letter(verify, fact, job->payload);
+	if (!(job->marks & JOB_SEEN) && !job->payload)
+		expect_bytes(verify, fact, job);
 	if (job->marks & JOB_ANSWERS & ~JOB_WAS_REJECTED)
 		violate(verify, VIOLATION_ANSWERED_TWICE, fact,
 		        "the job at jobs/%d@%lld was answered otherwise before", (int)fact->origin.partition,
@@ -273,9 +333,14 @@ static struct tracked *job_of_answer(
 		verify->counts.unproven++;
 		return tracked_need(verify, key, fact);
 	}
-	struct buried *buried = view_is(fact->state, "rejected") ? find_buried(verify, key) : NULL;
+	bool rejected = view_is(fact->state, "rejected");
+	struct buried *buried = rejected ? fingerprints_find(&verify->buried, key) : NULL;
 	if (buried && !buried->rejected) {
 		buried->rejected = true;
+		return NULL;
+	}
+	if (rejected && !buried && has_forgotten_buried(verify)) {
+		verify->counts.unproven++;
 		return NULL;
 	}
 	violate(verify, VIOLATION_ANSWER_WITHOUT_JOB, fact,

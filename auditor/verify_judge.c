@@ -41,6 +41,21 @@ static void find_at(struct judgement *judgement, enum violation_code code, enum 
 		violate_at(judgement->verify, code, topic, position, time_ms, "%s", words);
 }
 
+/* Whether its answer may be gone with the beginning of the log: a status, a dead letter, or the job that it
+ * was sent on as, on any partition. */
+static bool answer_may_be_gone(const struct judgement *judgement)
+{
+	const struct verify *verify = judgement->verify;
+	int32_t partition = judgement->job->position.partition;
+
+	if (log_is_cut(verify, LOG_STATUS, partition) || log_is_cut(verify, LOG_DLQ, partition))
+		return true;
+	for (int32_t i = 0; i < verify->spec.partitions; i++)
+		if (log_is_cut(verify, LOG_JOBS, i))
+			return true;
+	return false;
+}
+
 static void judge_record(struct judgement *judgement)
 {
 	const struct tracked *job = judgement->job;
@@ -48,7 +63,8 @@ static void judge_record(struct judgement *judgement)
 	const int64_t *answered = in_partition(judgement->verify, judgement->verify->answered, job->position);
 
 	if (job->marks & JOB_SEEN) {
-		if (!has_answer && answered && *answered > job->position.offset && !any_may_come(judgement))
+		if (!has_answer && answered && *answered > job->position.offset && !any_may_come(judgement) &&
+		        !answer_may_be_gone(judgement))
 			find(judgement, VIOLATION_JOB_UNANSWERED,
 			        "later jobs of its partition were answered, and this one was not");
 		return;
@@ -57,6 +73,8 @@ static void judge_record(struct judgement *judgement)
 		return;
 	if (job->marks & JOB_WAS_REROUTED)
 		find(judgement, VIOLATION_REROUTE_WRONG, "where it says that it came from lies no job");
+	else if (job->marks & JOB_WAS_BURIED)
+		find(judgement, VIOLATION_DEAD_LETTER_DIFFERS, "where it says that it came from lies no job");
 	else if (job->marks & (JOB_WAS_ACCEPTED | JOB_WAS_REJECTED | JOB_WAS_DUPLICATE))
 		find(judgement, VIOLATION_ANSWER_WITHOUT_JOB, "where it says that its job lies is none");
 }

@@ -123,10 +123,10 @@ struct shelf {
 	struct fingerprints staged, copies, versions, releases, pointers;
 };
 
-enum { BURIED_MAX = 1024, RECENT_MAX = 32768 };
+enum { BURIED_MAX = 32768, RECENT_MAX = 32768 };
 struct buried { /* a job that went to the dead letters, or was rejected and so may have */
 	uint64_t job, payload;
-	bool rejected;
+	bool rejected, has_letter;
 };
 struct verify {
 	struct verify_spec spec;
@@ -148,7 +148,8 @@ struct verify {
 	struct verify_counts counts;
 	uint64_t key_seen; /* whose partition was looked up last */
 	int32_t key_partition;
-	struct buried buried[BURIED_MAX]; /* the last ones; a ring */
+	struct fingerprints buried; /* those in buried_order */
+	uint64_t *buried_order;     /* the last ones; a ring */
 	size_t buried_at;
 	bool (*is_open)(void *context, enum log_topic topic, int32_t partition);
 	void *is_open_context;

@@ -119,6 +119,7 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 	uint64_t version =
 	        fingerprint_of(&verify->key, (const struct view[]){fact->package, fact->version}, 2);
 	const struct staged *before = fingerprints_find(&verify->here->staged, id);
+	uint64_t dp_id = print_of(verify, fact->dp_id);
 	bool good = true;
 
 	if (before) {
@@ -127,6 +128,14 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 		return;
 	}
 	struct copy *copy = fingerprints_need(&verify->here->copies, copy_key(verify, fact, fact->point));
+	before = copy->staged ? fingerprints_find(&verify->here->staged, copy->staged) : NULL;
+	if (before && before->dp_id == dp_id) {
+		violate(verify, VIOLATION_STAGED_TWICE, fact,
+		        "it was staged there at offset %lld before, and the distribution point was not "
+		        "replaced since",
+		        (long long)before->offset);
+		good = false;
+	}
 	if (!id_is_staged(fact, copy->count)) {
 		violate(verify, VIOLATION_ID_WRONG, fact, "%.*s is not the id that this event would have",
 		        SHOWN(fact->id));
@@ -136,7 +145,7 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 	good = check_cause(verify, fact, copy, job, version) && good;
 	struct staged *staged = fingerprints_need(&verify->here->staged, id);
 	staged->copy = copy->key;
-	staged->dp_id = print_of(verify, fact->dp_id);
+	staged->dp_id = dp_id;
 	staged->digest = print_of(verify, fact->digest);
 	staged->offset = fact->position.offset;
 	staged->partition = fact->position.partition;

@@ -14,7 +14,6 @@
 
 enum {
 	HEADERS_MAX = 16,
-	KEY_SHOWN_MAX = 4096,
 	KEPT_MESSAGES_MAX = 8192,
 };
 
@@ -233,7 +232,7 @@ static void omit_value(struct outbox *outbox, struct outbox_message *letter, str
 
 	digest_of(letter->value, digest);
 	letter->value = arena_text(&outbox->arena, "%s", digest);
-	if (letter->key.len > KEY_SHOWN_MAX) {
+	if (letter->key.len > DEAD_LETTER_KEY_MAX) {
 		omitted += letter->key.len;
 		letter->key = (struct view){NULL, 0};
 	}

@@ -64,15 +64,15 @@ void outbox_record_headed(struct outbox *outbox, int output, struct view value, 
 
 /* The engine's own. A dead letter's headers, beside the topic and traceparent: its coordinates, the stage it
  * failed in ("apply"; the engine also has "route" and "commit"), the code and the message, cut to 1,000
- * bytes. One too large for the topic goes as its key, and the SHA-256 of its value as value, with
- * DEAD_LETTER_OMITTED_HEADER saying how many bytes are not there. */
+ * bytes. One of more than DEAD_LETTER_BYTES_MAX goes as its key (none of more than DEAD_LETTER_KEY_MAX), and
+ * the SHA-256 of its value as value, with DEAD_LETTER_OMITTED_HEADER saying how many bytes are not there. */
 #define DEAD_LETTER_PARTITION_HEADER "__connect.errors.partition"
 #define DEAD_LETTER_OFFSET_HEADER "__connect.errors.offset"
 #define DEAD_LETTER_STAGE_HEADER "__connect.errors.stage"
 #define DEAD_LETTER_CODE_HEADER "__connect.errors.exception.class"
 #define DEAD_LETTER_MESSAGE_HEADER "__connect.errors.exception.message"
 #define DEAD_LETTER_OMITTED_HEADER "holdpoint-omitted-bytes"
-enum { DEAD_LETTER_MESSAGE_MAX = 1000, DEAD_LETTER_BYTES_MAX = 1900000 };
+enum { DEAD_LETTER_MESSAGE_MAX = 1000, DEAD_LETTER_BYTES_MAX = 1900000, DEAD_LETTER_KEY_MAX = 4096 };
 
 struct record;
 void outbox_record_is(

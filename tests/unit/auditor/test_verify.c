@@ -1,9 +1,11 @@
 #include "tests/unit/auditor/story.h"
 
+#include "base/digest.h"
 #include "base/memory.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Each rule with a history that keeps it and one that breaks it. */
 
@@ -651,4 +653,217 @@ Test(verify_lane, makes_what_lies_before_the_logs_beginning_unproven_and_no_viol
 	cr_expect_eq(counts.unproven, 1);
 	verify_free(verify);
 	story_free(first.story);
+}
+
+/* Retention that differs by topic: jobs are kept, and what answered them is gone. */
+Test(verify_lane, makes_no_job_unanswered_whose_answer_may_be_gone)
+{
+	static const enum log_topic cut[] = {LOG_STATUS, LOG_DLQ};
+
+	for (size_t i = 0; i < sizeof(cut) / sizeof(*cut); i++) {
+		struct story *story = story_new();
+		unsigned violations = 0;
+		struct verify_spec spec = {
+		        .partitions = STORY_PARTITIONS, .report = count, .context = &violations};
+		struct verify *verify = verify_new(&spec);
+
+		tell_job(story, "create", "answered-before", "1.0");
+		const struct fact *job = tell_job(story, "create", "c-1", "1.0");
+		tell_rejected(story, job);
+		verify_lane(verify, cut[i], story->partition, 1, INT64_MAX);
+		for (size_t n = 0; n < story->count; n++)
+			verify_fact(verify, &story->facts[n]);
+		cr_expect_not(verify_has_suspects(verify));
+		verify_end(verify, NULL, NULL);
+		cr_expect_eq(violations, 0, "%s is cut", log_topic_name(cut[i]));
+		verify_free(verify);
+		story_free(story);
+	}
+}
+
+/* ---- dead letters */
+
+enum { CLEAN = -1 };
+
+/* The same whichever lane is read first. */
+static void expect_in_any_order(struct story *(*tell)(void), int code)
+{
+	static const enum log_topic orders[][3] = {{LOG_JOBS, LOG_STATUS, LOG_DLQ},
+	        {LOG_DLQ, LOG_STATUS, LOG_JOBS}, {LOG_STATUS, LOG_DLQ, LOG_JOBS},
+	        {LOG_JOBS, LOG_DLQ, LOG_STATUS}};
+
+	for (size_t order = 0; order < sizeof(orders) / sizeof(*orders); order++) {
+		struct story *story = tell();
+		struct fact sorted[STORY_FACTS];
+		size_t count = 0;
+
+		for (size_t lane = 0; lane < 3; lane++)
+			for (size_t i = 0; i < story->count; i++)
+				if (story->facts[i].topic == orders[order][lane])
+					sorted[count++] = story->facts[i];
+		memcpy(story->facts, sorted, count * sizeof(*sorted));
+		if (code == CLEAN)
+			expect_clean(story);
+		else
+			expect(story, (enum violation_code)code);
+	}
+}
+
+static struct story *rejected_with_letter(void)
+{
+	struct story *story = story_new();
+	const struct fact *job = tell_job(story, "create", "c-1", "1.0");
+
+	tell_rejected(story, job);
+	tell_dead_letter(story, job);
+	return story;
+}
+
+static struct story *letter_with_a_hash_for_its_value(void)
+{
+	struct story *story = rejected_with_letter();
+
+	story->facts[2].value = story_text(story, "sha256:%064d", 0);
+	return story;
+}
+
+static struct story *letter_with_other_bytes(void)
+{
+	struct story *story = rejected_with_letter();
+
+	story->facts[2].value = view_text("something else");
+	return story;
+}
+
+static struct story *letter_of_nothing(void)
+{
+	struct story *story = rejected_with_letter();
+
+	story->facts[2].origin.offset = 1000;
+	return story;
+}
+
+static struct story *letter_twice(void)
+{
+	struct story *story = rejected_with_letter();
+
+	tell_again(story, &story->facts[2]);
+	return story;
+}
+
+static struct story *letter_of_a_duplicate(void)
+{
+	struct story *story = story_new();
+	const struct fact *job = tell_job(story, "create", "c-1", "1.0");
+	const struct fact *again = tell_job(story, "create", "c-1", "1.0");
+
+	tell_accepted(story, job, "[\"paris\"]");
+	tell_duplicate(story, again, job);
+	tell_dead_letter(story, again);
+	return story;
+}
+
+Test(dead_letter_differs, is_the_same_however_the_lanes_are_merged)
+{
+	expect_in_any_order(rejected_with_letter, CLEAN);
+	expect_in_any_order(letter_with_other_bytes, VIOLATION_DEAD_LETTER_DIFFERS);
+	expect_in_any_order(letter_with_a_hash_for_its_value, VIOLATION_DEAD_LETTER_DIFFERS);
+	expect_in_any_order(letter_of_nothing, VIOLATION_DEAD_LETTER_DIFFERS);
+	expect_in_any_order(letter_twice, VIOLATION_ANSWERED_TWICE);
+}
+
+Test(dead_letter_differs, is_found_where_the_job_was_answered_otherwise)
+{
+	struct story *story = letter_of_a_duplicate();
+
+	story_judge(story, NULL);
+	cr_expect_eq(story_violations(story), 1);
+	cr_expect_eq(story->topic, LOG_DLQ);
+	story_free(story);
+}
+
+/* What is too large for the dead letters. */
+Test(dead_letter_differs, takes_the_hash_of_a_large_value_for_it)
+{
+	enum { LARGE = 1900001 };
+	char *large = memory_alloc(LARGE), digest[DIGEST_SIZE];
+
+	memset(large, 'x', LARGE);
+	for (int right = 0; right < 2; right++) {
+		struct story *story = rejected_with_letter();
+
+		story->facts[0].value = (struct view){large, LARGE};
+		digest_of(story->facts[right ? 0 : 1].value, digest);
+		story->facts[2].value = view_text(digest);
+		if (right)
+			expect_clean(story);
+		else
+			expect(story, VIOLATION_DEAD_LETTER_DIFFERS);
+	}
+	free(large);
+}
+
+/* A flood of what is refused, in one transaction: all its dead letters may be read before all its statuses.
+ */
+Test(answer_without_job, is_not_said_of_a_flood_of_rejected_jobs)
+{
+	enum { JOBS = 3000 };
+	static const enum log_topic lanes[] = {LOG_JOBS, LOG_DLQ, LOG_STATUS};
+
+	for (int letters_first = 0; letters_first < 2; letters_first++) {
+		unsigned violations = 0;
+		struct verify_spec spec = {
+		        .partitions = STORY_PARTITIONS, .report = count, .context = &violations};
+		struct verify *verify = verify_new(&spec);
+
+		for (int lane = 0; lane < 3; lane++)
+			for (int number = 0; number < JOBS; number++) {
+				struct story *story = story_new();
+
+				for (int topic = 0; topic < LOG_TOPICS; topic++)
+					story->next[topic] = number;
+				const struct fact *job = tell_job(
+				        story, "create", story_text(story, "c-%d", number).data, "1.0");
+				tell_rejected(story, job);
+				tell_dead_letter(story, job);
+				for (size_t i = 0; i < 3; i++)
+					if (story->facts[i].topic ==
+					        lanes[letters_first || !lane ? lane : 3 - lane])
+						verify_fact(verify, &story->facts[i]);
+				story_free(story);
+			}
+		verify_end(verify, NULL, NULL);
+		cr_expect_eq(violations, 0, "%u violations", violations);
+		verify_free(verify);
+	}
+}
+
+/* ---- what is read before what it was made from */
+
+Test(reroute_wrong, has_other_bytes_whichever_record_is_read_first)
+{
+	for (int first = 0; first < 2; first++) {
+		struct story *story = story_new();
+		struct fact *origin = tell_job(story, "create", "c-1", "1.0");
+		struct fact *sent_on = tell_job(story, "create", "c-1", "1.0");
+
+		origin->position.partition = (story->partition + 1) % STORY_PARTITIONS;
+		sent_on->position.offset = 0;
+		sent_on->origin = origin->position;
+		sent_on->value = view_text("other bytes");
+		if (first) {
+			struct fact kept = *origin;
+			*origin = *sent_on;
+			*sent_on = kept;
+		}
+		expect(story, VIOLATION_REROUTE_WRONG);
+	}
+}
+
+Test(staged_twice, is_a_second_staged_event_of_the_same_distribution_point_under_the_next_id)
+{
+	struct first first = first_new();
+
+	tell_staged(first.story, first.create, "paris", PARIS, 1);
+	expect(first.story, VIOLATION_STAGED_TWICE);
 }
