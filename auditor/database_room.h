@@ -9,7 +9,7 @@ struct database {
 	struct sqlite3 *handle;
 	char *name, *prefix; /* name: as people know it */
 	unsigned flags;
-	int64_t deadline_ms; /* see database_set_time() */
+	int64_t deadline_ms;           /* see database_set_time() */
 	struct batches *batches;       /* of one that is filled */
 	struct projection *projection; /* the same */
 };

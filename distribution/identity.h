@@ -31,5 +31,4 @@ bool identity_replaces(const struct identity *identity, const char *dp_id);
 must_check enum status identity_of(
         const struct operation *read, const char *point, struct identity *ret, struct error *err);
 
-
 #endif

@@ -29,8 +29,8 @@ void room_bench_close(struct room_bench *bench); /* also the distribution */
 const char *room_file_point(struct room_bench *bench, const char *name);
 void room_http_point(struct room_bench *bench, const char *name, const struct server *server);
 void room_source(struct room_bench *bench, const char *prefix); /* allows it */
-void room_open(struct room_bench *bench); /* once more: anew */
-void room_reload_catalogue(struct room_bench *bench); /* with what was added since */
+void room_open(struct room_bench *bench);                       /* once more: anew */
+void room_reload_catalogue(struct room_bench *bench);           /* with what was added since */
 
 /* Writes sources and makes a manifest of them: path, content, path, content, … NULL. A path ending in '*' is
  * executable (without the '*'). Content NULL: 3 MB of noise. */
