@@ -190,6 +190,8 @@ class Judge:
             source = self.jobs.get(origin)
             if source and (source.key, source.value) == (record.key, record.value):
                 sent_on.add(origin)
+            elif source:
+                self.wrong(record, "sent on with other bytes than where it says that it came from")
         for record in self.dead:
             topic, at = letter_of(record)
             if topic.endswith("jobs"):

@@ -7,7 +7,7 @@ named; None: this history has nothing to change in that way.
 import random
 
 from checker import partition_of
-from history import At, Entry, Id, honest
+from history import At, Entry, Id, Place, honest
 
 FALSE_DIGEST = "sha256:" + "0" * 64
 
@@ -334,12 +334,105 @@ def dead_letter_altered(history, chance):
         return [letter]
 
 
+# ---- what was made of a record
+
+def dead_letter_hashed(history, chance):
+    """Only what is too large is there as its hash."""
+    letter = pick(chance, history.entries("dlq"))
+    if letter:
+        letter.value = b"sha256:" + b"0" * 64
+        return [letter]
+
+
+def dead_letter_of_nothing(history, chance):
+    letter = pick(chance, history.entries("dlq"))
+    if letter:
+        forged = Entry("dlq", letter.key.decode(), b"{nothing", {**letter.headers, "__connect.errors.offset": "777777"})
+        return [append(history, forged, letter.partition)]
+
+
+def dead_letter_of_an_accepted_job(history, chance):
+    letter, accepted = pick(chance, history.entries("dlq")), pick(chance, history.entries("status", "job", "accepted"))
+    if letter and accepted:
+        job = accepted.value["job_position"].entry
+        headers = {**letter.headers, "__connect.errors.partition": Place(job, "partition"), "__connect.errors.offset": Place(job, "offset")}
+        return [append(history, Entry("dlq", job.key.decode(), b"{other", headers), job.partition)]
+
+
+def sent_on_with_other_bytes(history, chance):
+    sent_on = pick(chance, (e for e in history.entries("jobs") if "holdpoint-origin-offset" in e.headers))
+    if sent_on:
+        origin = sent_on.headers["holdpoint-origin-offset"].entry
+        origin.value = {**origin.value, "requested_by": "somebody else"}
+        return [sent_on, origin]
+
+
+def staged_again(history, chance):
+    """Once more on the distribution point that it lies on, under the id that it would have next."""
+    newest, counts = {}, {}
+    for staged in history.entries("staged", "staged"):
+        where = staged.key, staged.value["version"], staged.value["distribution_point"]
+        newest[where], counts[where] = staged, counts.get(where, 0) + 1
+    where = pick(chance, newest)
+    if where:
+        fields = {name: value for name, value in newest[where].value.items() if name != "id"}
+        again = Entry("staged", where[0].decode(), {**fields, "id": Id(fields, counts[where])})
+        return [append(history, again, newest[where].partition)]
+
+
+# ---- what overtakes, and what is taken back
+
+def updated_of_an_overtaken_release(history, chance):
+    """A release that was never current is told to be, behind a newer one that is."""
+    current, seen = {}, {updated.value["release_id"] for updated in history.entries("updated")}
+    for updated in history.entries("updated"):
+        current[updated.key, updated.value["distribution_point"]] = updated
+    overtaken = [(release, last) for release in history.entries("staged", "release") if release.value["id"] not in seen
+                 for last in [current.get((release.key, release.value["distribution_point"]))]
+                 if last and last.value["release_position"].entry.offset > release.offset]
+    pair = pick(chance, overtaken)
+    if pair:
+        release, last = pair
+        staged = next(e for e in history.entries("staged", "staged") if e.value["id"] is release.value["staged_id"])
+        copied = {name: release.value[name] for name in ("version", "digest", "dp_id", "job_id", "staged_id")}
+        fields = {**last.value, **copied, "staged_position": At(staged), "release_id": release.value["id"],
+                  "release_position": At(release), "previous_version": last.value["version"]}
+        return [append(history, Entry("updated", release.key.decode(), {**fields, "id": Id(fields)}), last.partition)]
+
+
+def withheld_removed(history, chance):
+    withheld = pick(chance, history.entries("staged", "withheld"))
+    if withheld:
+        history.remove(withheld)
+        job = withheld.value["job_position"].entry
+        return [e for e in history.entries("status", "job") if e.value["job_position"].entry is job]
+
+
+def acceptances_swapped(history, chance):
+    accepted = list(history.entries("status", "job", "accepted"))
+    pairs = [(a, b) for a in accepted for b in accepted if a is not b and a.partition == b.partition]
+    pair = pick(chance, pairs)
+    if pair:
+        first, second = (e.value["job_position"] for e in pair)
+        pair[0].value["job_position"], pair[1].value["job_position"] = second, first
+        return [*pair, first.entry, second.entry]
+
+
+def answer_to_nothing(history, chance):
+    rejected = pick(chance, history.entries("status", "job", "rejected"))
+    if rejected:
+        nowhere = {"partition": rejected.partition, "offset": 999_999}
+        return [append(history, another(chance, rejected, job_position=nowhere), rejected.partition)]
+
+
 ALL = [staged_removed, release_before_its_staged, staged_behind_its_release, digest_of_staged_changed, dp_id_of_staged_changed,
        digest_of_updated_changed, dp_id_of_updated_changed, position_cited_false, id_cited_false, release_repeated,
        gate_all_opened_early, updated_forged, release_forged, staged_forged_for_no_job, staged_forged_elsewhere,
        staged_forged_for_another_job, end_doubled, end_missing, end_without_acceptance, acceptance_missing, outcome_contradicted,
        completed_for_nothing, answer_lost, answer_doubled, job_altered, on_a_wrong_partition, under_a_wrong_key, unreadable,
-       id_doubled, pointer_went_back, dead_letter_altered]
+       id_doubled, pointer_went_back, dead_letter_altered, dead_letter_hashed, dead_letter_of_nothing, dead_letter_of_an_accepted_job,
+       sent_on_with_other_bytes, staged_again, updated_of_an_overtaken_release, withheld_removed, acceptances_swapped,
+       answer_to_nothing]
 
 
 def mutate(mutation, seed, **size):
