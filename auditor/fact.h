@@ -65,7 +65,7 @@ struct fact {
 	struct view previous_version, release_id;
 	struct position staged_position, release_position;
 	/* dead letter, re-routed job: where it came from */
-	struct view origin_topic; /* whole name; absent: none */
+	struct view origin_topic; /* whole name; absent: none, or of a re-routed job: jobs, as ever */
 	struct position origin;
 };
 

@@ -119,6 +119,14 @@ static struct position job_of(const struct fact *fact)
 	return fact->job_position;
 }
 
+/* Of a job that was sent on, its record does not say: it came from this topic's partition. */
+static struct view origin_topic_of(const struct projection *projection, const struct fact *fact)
+{
+	if (fact->topic == LOG_JOBS && fact->origin.offset >= 0)
+		return view_text(projection->jobs_topic);
+	return fact->origin_topic;
+}
+
 static enum status put_event_row(
         struct projection *projection, const struct fact *fact, struct view value, struct error *err)
 {
@@ -131,7 +139,7 @@ static enum status put_event_row(
 	TEXTS(query, event_type(fact), fact->package.data ? fact->package : fact->key, fact->version,
 	        fact->point, fact->job_id);
 	bind_position_or_null(query, job_of(fact));
-	TEXTS(query, fact->state, fact->reason, fact->detail, fact->id, fact->origin_topic);
+	TEXTS(query, fact->state, fact->reason, fact->detail, fact->id, origin_topic_of(projection, fact));
 	bind_position_or_null(query, fact->origin);
 	query_bind_int(query, count_of(value.len));
 	query_bind_blob(query, projection->flags & DATABASE_VALUES ? value : (struct view){0});
@@ -145,7 +153,7 @@ static enum status put_fate(
 {
 	struct query *query = projection->queries[which];
 
-	if (fact->origin.offset < 0 || !view_is(fact->origin_topic, projection->jobs_topic))
+	if (fact->origin.offset < 0 || !view_is(origin_topic_of(projection, fact), projection->jobs_topic))
 		return STATUS_OK;
 	bind_position(query, fact->origin);
 	return query_run(query, err);
