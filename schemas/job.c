@@ -57,6 +57,8 @@ static void fill_hint(const struct json_node *in, struct job_hint *hint)
 	struct view job_id = json_peek_text(in, "job_id"), package_id = json_peek_text(in, "package_id");
 	struct view version = json_peek_text(in, "version");
 
+	if (view_is(json_peek_text(in, "type"), job_type_name(JOB_UPDATE)))
+		hint->type = JOB_UPDATE;
 	if (name_is_job_id(job_id))
 		memcpy(hint->job_id, job_id.data, job_id.len + 1);
 	if (name_is_package(package_id))

@@ -41,9 +41,10 @@ enum {
 	DP_NAME_SIZE = 65,
 };
 
-/* What could be read of a job that is rejected, so that its status can name it; fields are "" where
- * unreadable. */
+/* What could be read of a job that is rejected, so that its status can name it; fields are "" (a type
+ * JOB_CREATE) where unreadable. */
 struct job_hint {
+	enum job_type type;
 	char job_id[JOB_ID_SIZE];
 	char package_id[PACKAGE_ID_SIZE];
 	char version[VERSION_SIZE];

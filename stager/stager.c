@@ -63,8 +63,11 @@ static void apply_request(const struct call *call, const struct gate_request *re
 static void refuse_record(const struct call *call, const struct record *record, const struct job_hint *hint,
         const struct error *err)
 {
-	struct gate_request request = {
-	        .id = hint->job_id, .version = hint->version, .position = record->position, .refusal = err};
+	struct gate_request request = {.id = hint->job_id,
+	        .position = record->position,
+	        .type = hint->type,
+	        .version = hint->version,
+	        .refusal = err};
 	char default_id[JOB_ID_SIZE];
 
 	outbox_dead_letter(call->out, err->code, err->message);

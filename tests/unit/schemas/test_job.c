@@ -145,8 +145,10 @@ Test(job_parse, hints_at_nothing_that_is_no_name)
 	cr_assert_str_empty(hint.job_id);
 	cr_assert_str_empty(hint.package_id);
 	cr_assert_str_empty(hint.version);
+	cr_assert_eq(hint.type, JOB_UPDATE);
 	memset(&hint, 'x', sizeof(hint));
 	cr_assert_null(parse("{"));
+	cr_assert_eq(hint.type, JOB_CREATE);
 	cr_assert_str_empty(hint.job_id);
 	cr_assert_str_empty(hint.package_id);
 	cr_assert_str_empty(hint.version);

@@ -39,6 +39,7 @@ struct shell {
 	struct outbox *outbox;
 	int64_t offset;
 	char said[2000]; /* by the last event, as "type/state …" */
+	bool of_update;  /* the last status that it said */
 };
 
 static void shell_open(struct shell *shell)
@@ -93,6 +94,8 @@ static void describe(struct shell *shell, const struct outbox_message *message)
 		cr_assert_eq(status_parse(message->value, &event, &err), STATUS_OK, "%s", err.message);
 		snprintf(at, room, "%s%s%s%s%s; ", event.type[0] == 'j' ? event.job_id : event.type,
 		        event.state[0] ? " " : "", event.state, event.reason[0] ? " " : "", event.reason);
+		shell->of_update = memmem(message->value.data, message->value.len, "\"job_type\":\"update\"",
+		                           19) != NULL;
 	}
 }
 
@@ -228,6 +231,7 @@ Test(stager, dead_letters_what_is_no_job_and_says_why_where_it_can)
 	cr_assert_str_eq(send(&shell, "{\"type\":\"update\",\"job_id\":\"u7\",\"package_id\":\"PKG\","
 	                              "\"version\":\"1.0\",\"gates\":\"all\"}"),
 	        "dead letter; u7 rejected unknown_field; ");
+	cr_assert(shell.of_update);
 	cr_assert_str_eq(send(&shell, "{\"type\":\"update\",\"package_id\":\"PKG\","
 	                              "\"version\":\"1.0\",\"gates\":\"all\"}"),
 	        "dead letter; @3-3 rejected unknown_field; ");
