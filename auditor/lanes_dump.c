@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 enum { RECORD_MAX = 8 << 20, HEADERS_MAX = 64, SAMPLES_MAX = 2048, GUESSES_MAX = 256 };
+enum { PARTITIONS_MAX = 10000 }; /* as holdpoint-producer topics makes */
 
 struct line {
 	size_t at; /* in the file */
@@ -247,6 +248,8 @@ static enum status take_line(struct indexing *indexing, struct view text, struct
 	int topic = topic_number(indexing->prefix, indexing->spec, line.topic);
 	if (topic < 0)
 		return STATUS_OK;
+	if (line.partition >= PARTITIONS_MAX)
+		return invalid(indexing, "is of a partition that no installation has", err);
 	if (!indexing->counts)
 		return add_line(indexing, text, &line, topic, err);
 	take_sample(indexing, &line, topic);

@@ -7,7 +7,7 @@
 
 /* An answer that was cut by a full disk is none; who closed a pipe has what they wanted. What went wrong
  * before is found by trying once more. */
-static enum status flush_answer(struct error *err)
+enum status question_flush(struct error *err)
 {
 	bool failed = fflush(stdout) != 0;
 	int reason = failed ? errno : 0;
@@ -32,8 +32,8 @@ int question_run(const struct command_spec *command,
 
 	if (!options)
 		return code;
-	code = answer(options, &err) == STATUS_OK && flush_answer(&err) == STATUS_OK ? EXIT_DONE
-	                                                                             : command_fail(&err);
+	code = answer(options, &err) == STATUS_OK && question_flush(&err) == STATUS_OK ? EXIT_DONE
+	                                                                               : command_fail(&err);
 	options_free(options);
 	return code;
 }

@@ -7,4 +7,7 @@
 int question_run(const struct command_spec *command,
         enum status (*answer)(const struct options *options, struct error *err), int argc, char **argv);
 
+/* Whether all of the answer was written; a reader that closed its pipe has what it wanted. */
+must_check enum status question_flush(struct error *err);
+
 #endif

@@ -3,6 +3,7 @@
 #include "auditor/live.h"
 #include "auditor/moment.h"
 #include "auditor/place.h"
+#include "auditor/question.h"
 #include "auditor/verify.h"
 #include "base/clock.h"
 #include "command/command.h"
@@ -350,7 +351,8 @@ int run_verify(int argc, char **argv)
 		return exit_code;
 	run.reader = fact_reader_new();
 	buffer_init(&run.line, 4096);
-	if (read_request(options, &run, &err) != STATUS_OK || run_all(&run, options, &err) != STATUS_OK)
+	if (read_request(options, &run, &err) != STATUS_OK || run_all(&run, options, &err) != STATUS_OK ||
+	        question_flush(&err) != STATUS_OK)
 		exit_code = command_fail(&err);
 	else
 		exit_code = run.reported ? EXIT_FAILED : EXIT_DONE;

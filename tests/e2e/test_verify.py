@@ -2,11 +2,13 @@
 import json
 import os
 import random
+import subprocess
 
 import pytest
 from confluent_kafka import Producer
 
 import checker
+import harness
 import history
 import mutations
 import proof
@@ -102,6 +104,25 @@ def test_a_mirror_whose_places_are_shifted_is_judged_by_ids_alone():
             record.offset += 1000
     verdict = proof.verify_dump(records, "--mirror")
     assert {f"{e.topic}/{e.partition}@{e.offset + 1000}" for e in suspects} & verdict.places
+
+
+def run_on(lines, stdout=subprocess.PIPE):
+    return subprocess.run([str(harness.BIN / "holdpoint-auditor"), "verify", "--dump", "-", "--prefix", "made."], text=True, stdout=stdout,
+                          stderr=subprocess.PIPE, input="\n".join(lines) + "\n", timeout=60 * harness.SLOW)
+
+
+def test_it_is_not_clean_where_that_could_not_be_written():
+    lines = list(history.dump_lines(dump_of(history.honest(1)), "made."))
+    assert run_on(lines).returncode == 0
+    with open("/dev/full", "w") as full:
+        done = run_on(lines, full)
+    assert done.returncode != 0 and "write_failed" in done.stderr
+
+
+@pytest.mark.parametrize("partition", [10_000, 1_000_000, 2_000_000_000, 2**31 - 1, 2**31, 2**64, -1])
+def test_a_partition_that_no_installation_has_makes_no_dump(partition):
+    done = run_on(['{"topic":"made.jobs","partition":%d,"offset":0,"ts":1,"key":"P","payload":"x"}' % partition])
+    assert done.returncode == 2 and "dump_invalid" in done.stderr, done
 
 
 # ---- on a real Kafka
