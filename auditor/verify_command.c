@@ -4,6 +4,7 @@
 #include "auditor/moment.h"
 #include "auditor/place.h"
 #include "auditor/question.h"
+#include "auditor/reading.h"
 #include "auditor/verify.h"
 #include "base/clock.h"
 #include "command/command.h"
@@ -303,8 +304,9 @@ static void print_summary(struct run *run, const struct verify_counts *counts)
 	int64_t took = clock_monotonic_ms() - run->started_ms;
 	bool colour = terminal_has_colour(stdout);
 	const char *tone = run->reported ? COLOUR_RED : COLOUR_GREEN;
+	const char *verdict = run->reported ? "VIOLATED" : run->live ? "log clean" : "clean";
 
-	printf("%s%s%s", colour ? tone : "", run->reported ? "VIOLATED" : "clean", colour ? COLOUR_OFF : "");
+	printf("%s%s%s", colour ? tone : "", verdict, colour ? COLOUR_OFF : "");
 	if (run->reported)
 		printf(": %ju violation%s", (uintmax_t)run->reported, run->reported == 1 ? "" : "s");
 	printf(", %ju records read in %s\n", (uintmax_t)counts->records, span_text(took));
@@ -333,6 +335,8 @@ static enum status run_all(struct run *run, const struct options *options, struc
 	verify_end(run->verify, lane_is_open, run->replay);
 	run->judged = true;
 	verify_count(run->verify, &counts);
+	if (run->package && counts.records == 0 && !run->live) /* nothing was proven of what is not there */
+		return package_unknown(run->package, run->replay, &(struct cut){.until_ms = INT64_MAX}, err);
 	if (run->json)
 		print_summary_json(run, &counts);
 	else

@@ -78,6 +78,8 @@ def test_a_package_can_be_judged_alone():
     assert clean
     for package in clean:
         assert proof.verify_dump(records, "--package", package).exit_code == 0
+    with pytest.raises(AssertionError, match="nothing is known of package NONE"):  # nothing of it is proven either
+        proof.verify_dump(records, "--package", "NONE")
 
 
 def test_only_records_of_a_time_are_judged_where_one_is_given():
