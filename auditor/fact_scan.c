@@ -177,12 +177,15 @@ static bool take_nested(struct cursor *in, int depth)
 
 bool scan_record(struct fact_scanner *scanner, struct view value)
 {
-	struct cursor in = {value.data, value.data + value.len};
+	struct cursor in;
 	struct view name;
 	enum field field;
 
 	scanner->seen = 0;
-	if (!value.data || value.len > READ_MAX || !cursor_take(&in, '{'))
+	if (!value.data || value.len > READ_MAX)
+		return false;
+	in = (struct cursor){value.data, value.data + value.len};
+	if (!cursor_take(&in, '{'))
 		return false;
 	do {
 		if (!cursor_take(&in, '"') || !cursor_take_text(&in, &name) || !cursor_take(&in, ':'))
