@@ -135,8 +135,8 @@ static enum status put_record_fields(
 	return status;
 }
 
-/* Its own records, and those of its version on its distribution points while it was open. A cause may be
- * stamped a little after its effect. */
+/* Its own records, and those of its version on its distribution points while it was open: also what the log
+ * stamped a little after its end, though it was written before or with it. */
 static const char life_sql[] =
         "WITH this AS (SELECT * FROM job WHERE partition = ?1 AND \"offset\" = ?2),"
         " point AS (SELECT value AS name FROM this, json_each(" JOB_POINTS ")"
@@ -147,7 +147,9 @@ static const char life_sql[] =
         "  UNION SELECT event.topic, event.partition, event.\"offset\" FROM this, event"
         "   WHERE event.package = this.package AND event.version = this.version"
         "   AND event.type IN ('distribution_point', 'staged', 'updated')"
-        "   AND event.logged BETWEEN " JOB_TIME " - 5000 AND coalesce(ended + 5000, 9223372036854775807)"
+        "   AND event.logged BETWEEN " JOB_TIME " AND coalesce(ended + 5000, 9223372036854775807)"
+        "   AND (ended IS NULL OR event.logged <= ended OR event.time <="
+        "    (SELECT max(time) FROM event WHERE job_partition = ?1 AND job_offset = ?2))"
         "   AND event.distribution_point IN (SELECT name FROM point))"
         " SELECT " EVENT_COLUMNS " FROM event JOIN place USING (topic, partition, \"offset\")"
         " ORDER BY logged, topic = 'updated', topic = 'staged', topic = 'status', "

@@ -254,6 +254,35 @@ Test(api, tells_the_life_of_a_job)
 	expect_in(path, "\"attempt\":3,\"next_retry\":1796083200000");
 }
 
+/* The log stamps a record at logged; its own time is written. */
+static void give_at(struct fact fact, int64_t written, int64_t logged)
+{
+	fact.time_ms = now + written;
+	fact.log_time_ms = now + logged;
+	give(fact, "{}");
+}
+
+Test(api, tells_of_a_job_nothing_that_another_did_to_the_same_version_before_or_after)
+{
+	struct fact accepted = fact_of(FACT_JOB_STATUS, LOG_STATUS, 0, 0), ended = accepted;
+
+	accepted.points = view_text("[\"paris\"]");
+	accepted.state = view_text("accepted");
+	ended.position.offset = 1;
+	ended.state = view_text("completed");
+	ended.final = true;
+	give_at(fact_of(FACT_UPDATED, LOG_UPDATED, 0, -1), -1001, -1001);
+	give_at(fact_of(FACT_JOB, LOG_JOBS, 0, 0), -1000, -1000);
+	give_at(accepted, -900, -890);
+	give_at(ended, -100, -90);
+	give_at(fact_of(FACT_UPDATED, LOG_UPDATED, 1, -1), -100, -80); /* of the transaction that ended it */
+	give_at(fact_of(FACT_UPDATED, LOG_UPDATED, 2, -1), -70, -60);
+	settle();
+	expect_not_in("/api/jobs/0-0", "{\"topic\":\"updated\",\"partition\":0,\"offset\":0}");
+	expect_in("/api/jobs/0-0", "{\"topic\":\"updated\",\"partition\":0,\"offset\":1}");
+	expect_not_in("/api/jobs/0-0", "{\"topic\":\"updated\",\"partition\":0,\"offset\":2}");
+}
+
 Test(api, shows_cells_by_state_and_search)
 {
 	give_job(0, "PKG", "create", "accepted");
