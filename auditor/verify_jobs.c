@@ -337,6 +337,7 @@ static struct tracked *job_of_answer(
 	struct buried *buried = rejected ? fingerprints_find(&verify->buried, key) : NULL;
 	if (buried && !buried->rejected) {
 		buried->rejected = true;
+		verify->counts.jobs_rejected++;
 		return NULL;
 	}
 	if (rejected && !buried && has_forgotten_buried(verify)) {
