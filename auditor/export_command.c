@@ -25,7 +25,7 @@ static const struct option_spec options_own[] = {
 static const struct command_spec spec = {
         .name = "holdpoint-auditor export",
         .usage = "[OPTION]… FILE",
-        .summary = "Writes the history into a SQLite database, for questions in SQL. Where FILE is there "
+        .summary = "Writes the history into an SQLite database, for questions in SQL. Where FILE is there "
                    "already, only what is new is added; a run that is killed leaves it whole. Its tables and "
                    "views are told in docs/auditing.md.",
         .examples = "holdpoint-auditor export -b localhost:9092 history.sqlite\n"

@@ -11,7 +11,7 @@ static const struct command commands[] = {
         {"failed", run_failed, "what failed, where and why"},
         {"dlq", run_dlq, "the dead letters: list, show, redrive"},
         {"serve", run_serve, "a live page, JSON and metrics"},
-        {"export", run_export, "the history into a SQLite database"},
+        {"export", run_export, "the history into an SQLite database"},
         {0},
 };
 
