@@ -301,7 +301,8 @@ enum status answer_package(struct asking *asking, struct error *err)
 		return err->status;
 	json_key(out, "jobs");
 	struct query *jobs = of_package(asking,
-	        "SELECT " JOB_COLUMNS " FROM job WHERE package = ? ORDER BY " JOB_TIME " DESC LIMIT 50",
+	        "SELECT " JOB_COLUMNS " FROM job WHERE package = ? AND state != 'rerouted'"
+	        " ORDER BY " JOB_TIME " DESC LIMIT 50",
 	        package);
 	if (add_rows(jobs, add_job, out, err) != STATUS_OK)
 		return err->status;

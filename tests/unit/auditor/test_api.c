@@ -320,6 +320,21 @@ Test(api, shows_one_package)
 	expect_refused("/api/packages/", "404", "not_found");
 }
 
+Test(api, lists_a_job_of_a_package_once_where_it_was_sent_on)
+{
+	struct fact sent_on = at_now(fact_at(FACT_JOB, LOG_JOBS, 1, 0));
+
+	sent_on.key = sent_on.package = view_text("PKG");
+	sent_on.job_id = view_text("u-1");
+	sent_on.origin = (struct position){0, 0};
+	give(at_now(fact_of(FACT_JOB, LOG_JOBS, 0, 0)), "{}");
+	give(sent_on, "{}");
+	settle();
+	expect_in("/api/packages/PKG", "\"jobs\":[{\"job\":\"1-0\",");
+	expect_not_in("/api/packages/PKG", "\"job\":\"0-0\"");
+	expect_in("/api/jobs?state=rerouted", "{\"total\":1,\"items\":[{\"job\":\"0-0\",");
+}
+
 Test(api, tells_points_apart_by_their_newest_news)
 {
 	struct fact late = fact_of(FACT_POINT, LOG_STATUS, 900, -1);
