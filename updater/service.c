@@ -18,7 +18,7 @@ const struct option_spec updater_options[] = {
                 .help = "how long after its deadline an update waits for a distribution point whose pointer "
                         "cannot be read, before it counts as expired there"},
         {.name = "cloudevents",
-                .help = "write CloudEvents headers with each record; they halve the throughput"},
+                .help = "write the headers of CloudEvents (binary mode) too; they cost throughput"},
         {.name = NULL},
 };
 
