@@ -14,6 +14,15 @@ static bool may_come(const struct judgement *judgement, enum log_topic topic)
 	return judgement->say && lane_is_open(judgement->verify, topic, judgement->job->position.partition);
 }
 
+/* It may have lain before the log's present beginning. */
+static bool is_gone(const struct judgement *judgement, enum log_topic topic)
+{
+	bool gone = log_is_cut(judgement->verify, topic, judgement->job->reported.partition);
+
+	judgement->verify->counts.unproven += gone && judgement->say;
+	return gone;
+}
+
 static bool any_may_come(const struct judgement *judgement)
 {
 	return may_come(judgement, LOG_STATUS) || may_come(judgement, LOG_JOBS) ||
@@ -83,7 +92,9 @@ static void judge_unaccepted(struct judgement *judgement)
 {
 	const struct tracked *job = judgement->job;
 
-	if (may_come(judgement, LOG_STATUS))
+	if (!job->claimed_count && !job->part_count)
+		return;
+	if (may_come(judgement, LOG_STATUS) || is_gone(judgement, LOG_STATUS))
 		return;
 	for (uint32_t i = 0; i < job->claimed_count; i++)
 		find_at(judgement, VIOLATION_STAGED_WITHOUT_JOB, LOG_STAGED, job->claimed[i].offset,
@@ -109,6 +120,16 @@ static const char *what_is_due(const struct tracked *job, const struct part *par
 	return "it says completed of a distribution point of which no updated record says so";
 }
 
+/* Whether what its outcome rests on may be gone. */
+static bool part_may_be_gone(const struct judgement *judgement, const struct part *part)
+{
+	bool released = (part->state & (PART_RELEASED | PART_WITHHELD | PART_REFUSED)) != 0;
+
+	if (released && !(part->state & PART_ENDED))
+		return false;
+	return is_gone(judgement, released ? LOG_UPDATED : LOG_STAGED);
+}
+
 static void judge_ended(struct judgement *judgement)
 {
 	const struct tracked *job = judgement->job;
@@ -116,7 +137,8 @@ static void judge_ended(struct judgement *judgement)
 	if (may_come(judgement, LOG_STAGED) || may_come(judgement, LOG_UPDATED))
 		return;
 	for (uint32_t i = 0; i < job->part_count; i++)
-		if (part_is_due(judgement->verify, job, &job->parts[i]))
+		if (part_is_due(judgement->verify, job, &job->parts[i]) &&
+		        !part_may_be_gone(judgement, &job->parts[i]))
 			find_at(judgement, VIOLATION_END_CONTRADICTS, LOG_STATUS, job->end, job->end_time_ms,
 			        what_is_due(job, &job->parts[i]));
 }

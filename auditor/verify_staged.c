@@ -303,7 +303,8 @@ static bool resolve(
 		        "%.*s with version %.*s is no target of job %.*s", SHOWN(fact->point),
 		        SHOWN(fact->version), SHOWN(fact->job_id));
 	check_targets(verify, fact, job);
-	if (fact->type == FACT_RELEASE && (job->marks & JOB_GATE_ALL))
+	if (fact->type == FACT_RELEASE && (job->marks & JOB_GATE_ALL) &&
+	        !log_is_cut(verify, LOG_STAGED, fact->position.partition))
 		check_gate(verify, fact, job);
 	if ((part->state & PART_ENDED) && part_contradicts(part)) /* the end was read first */
 		violate_at(verify, VIOLATION_END_CONTRADICTS, LOG_STATUS,

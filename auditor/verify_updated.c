@@ -177,6 +177,21 @@ static void prove(struct verify *verify, const struct orphan *orphan, const stru
 	mark_part(verify, orphan, job);
 }
 
+/* What it rests on is gone: it is neither proven nor refuted, but what comes next comes behind it. */
+static void take_on_trust(struct verify *verify, const struct orphan *orphan, const struct release *release)
+{
+	struct pointer *pointer = fingerprints_need(&verify->here->pointers, orphan->pointer);
+
+	if (release && pointer->version && release->offset < pointer->release)
+		return;
+	pointer->version = orphan->version;
+	pointer->dp_id = orphan->dp_id;
+	if (!release)
+		return;
+	pointer->release = release->offset;
+	mark_part(verify, orphan, release->job);
+}
+
 /* Whether it is decided. */
 static bool judge(struct verify *verify, const struct orphan *orphan, bool last)
 {
@@ -188,6 +203,7 @@ static bool judge(struct verify *verify, const struct orphan *orphan, bool last)
 		return false;
 	case EVIDENCE_GONE:
 		verify->counts.unproven++;
+		take_on_trust(verify, orphan, release);
 		return true;
 	case EVIDENCE_MISSING:
 		return true;

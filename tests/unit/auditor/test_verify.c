@@ -867,3 +867,65 @@ Test(staged_twice, is_a_second_staged_event_of_the_same_distribution_point_under
 	tell_staged(first.story, first.create, "paris", PARIS, 1);
 	expect(first.story, VIOLATION_STAGED_TWICE);
 }
+
+/* ---- retention */
+
+/* On two points, with gate all, a second version, and a rejected job; all is well. */
+static struct story *long_story(void)
+{
+	struct first first = first_new();
+	struct story *story = first.story;
+	struct fact *create = tell_job(story, "create", "c-2", "2.0");
+	tell_accepted(story, create, "[\"paris\",\"tokyo\"]");
+	struct fact *in_paris = tell_staged(story, create, "paris", PARIS, 0);
+	struct fact *in_tokyo = tell_staged(story, create, "tokyo", TOKYO, 0);
+	tell_point(story, create, "paris", "staged");
+	tell_point(story, create, "tokyo", "staged");
+	tell_end(story, create, "completed", "{\"paris\":\"completed\",\"tokyo\":\"completed\"}");
+	struct fact *update = tell_job(story, "update", "u-2", "2.0");
+	update->gate = view_text("all");
+	tell_accepted(story, update, "[\"paris\",\"tokyo\"]");
+	struct fact *to_paris = tell_release(story, update, in_paris, 2);
+	struct fact *to_tokyo = tell_release(story, update, in_tokyo, 2);
+	tell_updated(story, to_paris, in_paris, "1.0");
+	tell_updated(story, to_tokyo, in_tokyo, NULL);
+	tell_end(story, update, "completed", "{\"paris\":\"completed\",\"tokyo\":\"completed\"}");
+	struct fact *back = tell_job(story, "update", "u-3", "1.0");
+	tell_accepted(story, back, "[\"paris\"]");
+	struct fact *release = tell_release(story, back, first.staged, 1);
+	tell_updated(story, release, first.staged, "2.0");
+	tell_end(story, back, "completed", "{\"paris\":\"completed\"}");
+	struct fact *refused = tell_job(story, "create", "c-3", "3.0");
+	tell_rejected(story, refused);
+	tell_dead_letter(story, refused);
+	return story;
+}
+
+/* Retention cuts each topic by its own segments, so anywhere. */
+Test(verify_lane, makes_no_violation_of_an_honest_history_wherever_its_lanes_begin)
+{
+	for (unsigned seed = 0; seed < 3000; seed++) {
+		struct story *story = long_story();
+		struct verify_spec spec = {.partitions = STORY_PARTITIONS, .report = count};
+		unsigned violations = 0;
+		int64_t begins[LOG_TOPICS];
+
+		spec.context = &violations;
+		struct verify *verify = verify_new(&spec);
+		srand(seed);
+		for (int topic = 0; topic < LOG_TOPICS; topic++) {
+			begins[topic] = seed && rand() % 2 ? rand() % (int)(story->next[topic] + 1) : 0;
+			verify_lane(verify, (enum log_topic)topic, story->partition, begins[topic],
+			        story->next[topic]);
+		}
+		for (size_t i = 0; i < story->count; i++)
+			if (story->facts[i].position.offset >= begins[story->facts[i].topic])
+				verify_fact(verify, &story->facts[i]);
+		verify_end(verify, NULL, NULL);
+		cr_assert_eq(violations, 0,
+		        "%u violations, seed %u: jobs %d staged %d updated %d status %d dlq %d", violations,
+		        seed, (int)begins[0], (int)begins[1], (int)begins[2], (int)begins[3], (int)begins[4]);
+		verify_free(verify);
+		story_free(story);
+	}
+}
