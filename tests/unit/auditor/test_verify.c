@@ -502,6 +502,8 @@ Test(verify, lets_a_rejected_job_be_a_dead_letter_too_in_either_order)
 		tell_rejected(first.story, job);
 		if (!i)
 			tell_dead_letter(first.story, job);
+		story_judge(first.story, NULL);
+		cr_expect_eq(first.story->counts.jobs_rejected, 1);
 		expect_clean(first.story);
 	}
 }
