@@ -285,14 +285,19 @@ void outbox_reroute(struct outbox *outbox, int32_t partition)
 		        "on");
 		return;
 	}
-	struct outbox_header headers[3] = {
+	size_t count = 2;
+	struct outbox_header headers[4] = {
 	        {view_text(ORIGIN_PARTITION_HEADER),
 	                arena_text(&outbox->arena, "%" PRId32, record->position.partition)},
 	        {view_text(ORIGIN_OFFSET_HEADER),
 	                arena_text(&outbox->arena, "%" PRId64, record->position.offset)},
-	        {view_text("traceparent"), record->traceparent},
 	};
-	size_t count = record->traceparent.data ? 3 : 2;
+
+	if (record->traceparent.data)
+		headers[count++] = (struct outbox_header){view_text("traceparent"), record->traceparent};
+	if (record->structured) /* what it is judged by must not be lost on the way */
+		headers[count++] =
+		        (struct outbox_header){view_text("content-type"), view_text(STRUCTURED_CONTENT_TYPE)};
 	append(outbox, &(struct outbox_message){.kind = OUTBOX_REROUTE,
 	                       .partition = partition,
 	                       .key = arena_copy(&outbox->arena, record->key),

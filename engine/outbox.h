@@ -20,6 +20,7 @@ enum outbox_kind {
 };
 
 /* Values are decimal numbers. */
+#define STRUCTURED_CONTENT_TYPE "application/cloudevents+json" /* CloudEvents, structured mode */
 #define ORIGIN_PARTITION_HEADER "holdpoint-origin-partition"
 #define ORIGIN_OFFSET_HEADER "holdpoint-origin-offset"
 

@@ -42,7 +42,7 @@ static bool number_of(struct view text, int64_t *ret_number)
 
 static void read_headers(const rd_kafka_message_t *message, struct record *record)
 {
-	static const char structured[] = "application/cloudevents+json";
+	static const char structured[] = STRUCTURED_CONTENT_TYPE;
 	struct view type = message_header(message, "content-type");
 	int64_t partition, offset;
 

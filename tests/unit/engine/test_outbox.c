@@ -213,6 +213,17 @@ Test(outbox_reroute, says_where_the_record_came_from, .init = init, .fini = fini
 	cr_assert(view_is(header(sent, "holdpoint-origin-partition"), "3"));
 	cr_assert(view_is(header(sent, "holdpoint-origin-offset"), "17"));
 	cr_assert(view_is(header(sent, "traceparent"), "00-abc-def-01"));
+	cr_assert_eq(sent->header_count, 3u);
+}
+
+Test(outbox_reroute, keeps_what_a_structured_cloudevent_is_told_by, .init = init, .fini = fini)
+{
+	struct record record = record_of("K1", view_text("x"));
+
+	record.structured = true;
+	outbox_record_is(outbox, &record);
+	outbox_reroute(outbox, 5);
+	cr_assert(view_is(header(message(0), "content-type"), "application/cloudevents+json"));
 }
 
 Test(outbox_reroute, of_a_record_too_large_is_a_dead_letter, .init = init, .fini = fini)
