@@ -78,26 +78,36 @@ static enum status read_state(const struct options *options, const char **ret, s
 	return STATUS_OK;
 }
 
+/* The jobs asked for, as one of jobs.h's tables or as JSON; none: these words. Ends the asking. */
+static enum status list(struct asked *asked, const struct jobs_asked *jobs,
+        enum status (*print)(
+                struct query *query, int64_t now_ms, FILE *out, size_t *ret_count, struct error *err),
+        const char *none, struct error *err)
+{
+	struct query *query = jobs_ask(asked->database, jobs);
+	size_t count;
+	enum status status = asked->json ? rows_print_json(query, NULL, stdout, &count, err)
+	                                 : print(query, asked->now_ms, stdout, &count, err);
+
+	if (status == STATUS_OK && !count && !asked->json)
+		puts(none);
+	query_free(query);
+	database_close(asked->database);
+	return status;
+}
+
 static enum status list_jobs(const struct options *options, struct error *err)
 {
 	struct jobs_asked jobs = {.package = options_text(options, "package")};
 	struct asked asked;
-	size_t count;
 
 	if (read_state(options, &jobs.state, err) != STATUS_OK)
 		return err->status;
 	if (read_history(options, &asked, err) != STATUS_OK)
 		return err->status;
-	struct query *query = jobs_ask(asked.database, &jobs);
-	enum status status = asked.json ? rows_print_json(query, NULL, stdout, &count, err)
-	                                : jobs_print(query, asked.now_ms, stdout, &count, err);
-
-	if (status == STATUS_OK && !count && !asked.json)
-		puts(jobs.state ? "There is no such job."
-		                : "No job is open: all have ended (--all shows them).");
-	query_free(query);
-	database_close(asked.database);
-	return status;
+	return list(&asked, &jobs, jobs_print,
+	        jobs.state ? "There is no such job." : "No job is open: all have ended (--all shows them).",
+	        err);
 }
 
 int run_jobs(int argc, char **argv)
@@ -136,7 +146,6 @@ static enum status list_held(const struct options *options, struct error *err)
 	        .package = options_text(options, "package"), .state = "held", .longest_held_first = true};
 	int64_t older_ms;
 	struct asked asked;
-	size_t count;
 
 	if (option_duration(options, "older-than", &older_ms, err) != STATUS_OK)
 		return err->status;
@@ -144,15 +153,8 @@ static enum status list_held(const struct options *options, struct error *err)
 		return err->status;
 	if (older_ms)
 		jobs.held_before_ms = asked.now_ms - older_ms;
-	struct query *query = jobs_ask(asked.database, &jobs);
-	enum status status = asked.json ? rows_print_json(query, NULL, stdout, &count, err)
-	                                : jobs_print_held(query, asked.now_ms, stdout, &count, err);
-
-	if (status == STATUS_OK && !count && !asked.json)
-		puts(older_ms ? "Nothing has been held for so long." : "Nothing is held.");
-	query_free(query);
-	database_close(asked.database);
-	return status;
+	return list(&asked, &jobs, jobs_print_held,
+	        older_ms ? "Nothing has been held for so long." : "Nothing is held.", err);
 }
 
 int run_held(int argc, char **argv)

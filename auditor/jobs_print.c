@@ -42,6 +42,16 @@ static void add_state(struct grid *grid, struct query *query)
 	free(state);
 }
 
+/* What ends a table whose rows are in: it is shown, unless it is empty or its query failed. */
+static enum status grid_end(struct grid *grid, enum status status, FILE *out, size_t *ret_count)
+{
+	*ret_count = grid_rows(grid);
+	if (status == STATUS_OK && grid_rows(grid))
+		grid_print(grid, out);
+	grid_free(grid);
+	return status;
+}
+
 /* Whose id is none has its place as name. */
 static void add_id(struct grid *grid, struct query *query)
 {
@@ -103,11 +113,7 @@ enum status jobs_print(struct query *query, int64_t now_ms, FILE *out, size_t *r
 		grid_cell(grid, words, NULL);
 		free(words);
 	}
-	*ret_count = grid_rows(grid);
-	if (status == STATUS_OK && grid_rows(grid))
-		grid_print(grid, out);
-	grid_free(grid);
-	return status;
+	return grid_end(grid, status, out, ret_count);
 }
 
 static const char *span_of(int64_t ms, bool narrow, char text[SPAN_SIZE])
@@ -139,11 +145,7 @@ enum status jobs_print_held(
 		grid_cell(grid, words, NULL);
 		free(words);
 	}
-	*ret_count = grid_rows(grid);
-	if (status == STATUS_OK && grid_rows(grid))
-		grid_print(grid, out);
-	grid_free(grid);
-	return status;
+	return grid_end(grid, status, out, ret_count);
 }
 
 /* "failed    create HELLO 1.2, c-bad, 2026-11-22T20:43:36Z (jobs/3@4)" */

@@ -70,4 +70,21 @@ void room_expect_unsealed(const char *folder, const char *package, const char *v
 
 char *room_path(const char *folder, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A fact on each of some kinds of distribution point: the file says what kinds there are (enum kind), and
+ * opens and closes one (open_on(), close_all()). The body follows, with `kind`. */
+#define ON_EACH_OF(suite, fact, ...)                                                                         \
+	static void suite##_##fact##_on(enum kind kind);                                                     \
+	ParameterizedTestParameters(suite, fact)                                                             \
+	{                                                                                                    \
+		static enum kind kinds[] = {__VA_ARGS__};                                                    \
+		return cr_make_param_array(enum kind, kinds, sizeof(kinds) / sizeof(*kinds));                \
+	}                                                                                                    \
+	ParameterizedTest(enum kind *kind, suite, fact)                                                      \
+	{                                                                                                    \
+		open_on(*kind);                                                                              \
+		suite##_##fact##_on(*kind);                                                                  \
+		close_all();                                                                                 \
+	}                                                                                                    \
+	static void suite##_##fact##_on(enum kind kind)
+
 #endif

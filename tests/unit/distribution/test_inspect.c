@@ -18,7 +18,7 @@ static struct server *server;
 static const char *base;
 static struct manifest *manifest;
 
-enum kind { KIND_FOLDER, KIND_NGINX, KIND_BAD, KINDS };
+enum kind { KIND_FOLDER, KIND_NGINX, KIND_BAD };
 
 static void open_on(enum kind kind)
 {
@@ -45,20 +45,7 @@ static void close_all(void)
 	server_stop(server);
 }
 
-#define ON_EACH_KIND(suite, fact)                                                                            \
-	static void suite##_##fact##_on(enum kind kind);                                                     \
-	ParameterizedTestParameters(suite, fact)                                                             \
-	{                                                                                                    \
-		static enum kind kinds[] = {KIND_FOLDER, KIND_NGINX, KIND_BAD};                              \
-		return cr_make_param_array(enum kind, kinds, KINDS);                                         \
-	}                                                                                                    \
-	ParameterizedTest(enum kind *kind, suite, fact)                                                      \
-	{                                                                                                    \
-		open_on(*kind);                                                                              \
-		suite##_##fact##_on(*kind);                                                                  \
-		close_all();                                                                                 \
-	}                                                                                                    \
-	static void suite##_##fact##_on(enum kind kind)
+#define ON_EACH_KIND(suite, fact) ON_EACH_OF(suite, fact, KIND_FOLDER, KIND_NGINX, KIND_BAD)
 
 /* What an inspection told, as words: each file that differs, and the result. */
 struct told {

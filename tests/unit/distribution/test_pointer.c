@@ -15,7 +15,7 @@ static struct server *server;
 static const char *base;
 static struct manifest *first, *second;
 
-enum kind { KIND_FOLDER, KIND_NGINX, KIND_BAD, KINDS };
+enum kind { KIND_FOLDER, KIND_NGINX, KIND_BAD };
 
 static void open_on(enum kind kind)
 {
@@ -125,20 +125,7 @@ static void expect_current(const char *version)
 	free(wanted);
 }
 
-#define ON_EACH_KIND(suite, fact)                                                                            \
-	static void suite##_##fact##_on(enum kind kind);                                                     \
-	ParameterizedTestParameters(suite, fact)                                                             \
-	{                                                                                                    \
-		static enum kind kinds[] = {KIND_FOLDER, KIND_NGINX, KIND_BAD};                              \
-		return cr_make_param_array(enum kind, kinds, KINDS);                                         \
-	}                                                                                                    \
-	ParameterizedTest(enum kind *kind, suite, fact)                                                      \
-	{                                                                                                    \
-		open_on(*kind);                                                                              \
-		suite##_##fact##_on(*kind);                                                                  \
-		close_all();                                                                                 \
-	}                                                                                                    \
-	static void suite##_##fact##_on(enum kind kind)
+#define ON_EACH_KIND(suite, fact) ON_EACH_OF(suite, fact, KIND_FOLDER, KIND_NGINX, KIND_BAD)
 
 ON_EACH_KIND(pointer, makes_a_staged_version_current)
 {

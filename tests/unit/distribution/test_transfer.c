@@ -17,7 +17,7 @@ static struct server *server; /* tokyo; NULL: there is none */
 static const char *paris;     /* a folder as a distribution point */
 static const char *tokyo;     /* what the server serves */
 
-enum kind { KIND_FOLDER, KIND_WEBDAV, KIND_PLAIN, KIND_BAD, KINDS };
+enum kind { KIND_FOLDER, KIND_WEBDAV, KIND_PLAIN, KIND_BAD };
 
 static void open_on(enum kind kind)
 {
@@ -46,20 +46,7 @@ static struct manifest *some_content(void)
 	        "large", NULL, NULL);
 }
 
-#define ON_EACH_KIND(suite, fact)                                                                            \
-	static void suite##_##fact##_on(enum kind kind);                                                     \
-	ParameterizedTestParameters(suite, fact)                                                             \
-	{                                                                                                    \
-		static enum kind kinds[] = {KIND_FOLDER, KIND_WEBDAV, KIND_PLAIN, KIND_BAD};                 \
-		return cr_make_param_array(enum kind, kinds, KINDS);                                         \
-	}                                                                                                    \
-	ParameterizedTest(enum kind *kind, suite, fact)                                                      \
-	{                                                                                                    \
-		open_on(*kind);                                                                              \
-		suite##_##fact##_on(*kind);                                                                  \
-		close_all();                                                                                 \
-	}                                                                                                    \
-	static void suite##_##fact##_on(enum kind kind)
+#define ON_EACH_KIND(suite, fact) ON_EACH_OF(suite, fact, KIND_FOLDER, KIND_WEBDAV, KIND_PLAIN, KIND_BAD)
 
 ON_EACH_KIND(transfer, stages_verifies_and_seals)
 {
