@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import time
 
-import bench
+import common
 
 TOPICS = ("jobs", "staged", "updated", "status", "dlq")
 PACKAGES, VERSIONS = 2000, 4
@@ -13,9 +13,9 @@ PACKAGES, VERSIONS = 2000, 4
 
 def make_log(bootstrap, prefix, events):
     common = ["-b", bootstrap, "--prefix", prefix]
-    subprocess.run([bench.BENCH / "holdpoint-producer", "topics", *common, "--partitions", str(bench.PARTITIONS)],
+    subprocess.run([common.BENCH / "holdpoint-producer", "topics", *common, "--partitions", str(common.PARTITIONS)],
                    check=True, stdout=subprocess.DEVNULL)
-    done = subprocess.run([bench.BENCH / "bench_make_log", *common, str(events), str(PACKAGES), str(VERSIONS)],
+    done = subprocess.run([common.BENCH / "bench_make_log", *common, str(events), str(PACKAGES), str(VERSIONS)],
                           check=True, capture_output=True, text=True)
     return int(done.stdout)
 
@@ -33,7 +33,7 @@ def timed(command):
 
 
 def verify(bootstrap, prefix, events):
-    output, seconds, peak = timed([bench.BENCH / "holdpoint-auditor", "verify", "-b", bootstrap, "--prefix", prefix, "--json"])
+    output, seconds, peak = timed([common.BENCH / "holdpoint-auditor", "verify", "-b", bootstrap, "--prefix", prefix, "--json"])
     summary = json.loads(output.splitlines()[-1])["summary"]
     assert summary["records"] == events and summary["violations"] == summary["unproven"] == 0, summary
     assert summary["updated_proven"] > events / 10 and summary["jobs_open"] == 0, summary
@@ -42,14 +42,14 @@ def verify(bootstrap, prefix, events):
 
 def bare(bootstrap, prefix, events):
     """By its own clock, which leaves the leaving of its group out."""
-    output, _, peak = timed([bench.BENCH / "bench_bare_read", bootstrap, *(prefix + topic for topic in TOPICS)])
+    output, _, peak = timed([common.BENCH / "bench_bare_read", bootstrap, *(prefix + topic for topic in TOPICS)])
     result = json.loads(output)
     assert result["records"] == events
     return events / result["seconds"], peak
 
 
 def bench_verify(bootstrap, rounds, quick):
-    row = bench.Row("verify", "verify a log, every rule (records/s)", "bare consumer, same topics", "≥ 0.4", "more")
+    row = common.Row("verify", "verify a log, every rule (records/s)", "bare consumer, same topics", "≥ 0.4", "more")
     size = 100_000 if quick else 1_000_000
     prefix = f"bench-verify-{time.time_ns()}."
     events = make_log(bootstrap, prefix, size)
@@ -59,10 +59,10 @@ def bench_verify(bootstrap, rounds, quick):
         ours, peak = verify(bootstrap, prefix, events)
         row.add(ours, peer)
         peaks.append((peak, peer_peak))
-        bench.progress(f"round {number + 1}: ours {ours:,.0f}, bare {peer:,.0f} records/s; peak {peak:.0f} and {peer_peak:.0f} MB")
+        common.progress(f"round {number + 1}: ours {ours:,.0f}, bare {peer:,.0f} records/s; peak {peak:.0f} and {peer_peak:.0f} MB")
     twice = prefix + "twice."
     more = make_log(bootstrap, twice, 2 * size)
     _, peak = verify(bootstrap, twice, more)
-    bench.progress(f"peak memory: {statistics.median(p for p, _ in peaks):.0f} MB for {events:,} records, {peak:.0f} MB for {more:,} "
+    common.progress(f"peak memory: {statistics.median(p for p, _ in peaks):.0f} MB for {events:,} records, {peak:.0f} MB for {more:,} "
                    f"of the same {PACKAGES} packages; bare {statistics.median(p for _, p in peaks):.0f} MB")
     return [row]

@@ -1,0 +1,84 @@
+"""What the rows have in common: pairs of figures, a system to measure, filled topics."""
+import json
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import harness  # noqa: E402
+
+BENCH = pathlib.Path(os.environ.get("HOLDPOINT_BIN", ROOT / "build" / "bin"))
+PARTITIONS = 12
+
+
+class Row:
+    def __init__(self, number, work, peer, aim, better):
+        self.number, self.work, self.peer, self.aim, self.better = number, work, peer, aim, better
+        self.rounds = []  # (ours, peer), in a unit where more is better if better is "more"
+
+    def add(self, ours, peer):
+        self.rounds.append((ours, peer))
+
+    def ratio(self):
+        return statistics.median(ours / peer for ours, peer in self.rounds)
+
+    def as_json(self):
+        return {"row": self.number, "work": self.work, "ours": statistics.median(o for o, _ in self.rounds),
+                "peer": statistics.median(p for _, p in self.rounds), "against": self.peer, "ratio": round(self.ratio(), 3),
+                "aim": self.aim, "rounds": len(self.rounds)}
+
+    def line(self):
+        ratios = sorted(ours / peer for ours, peer in self.rounds)
+        row = self.as_json()
+        return (f"{self.number:<3} {self.work:<58} {self.peer:<28} {row['ours']:>10.4g} {row['peer']:>10.4g} "
+                f"{row['ratio']:>7.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})  aim {self.aim}")
+
+
+def progress(words):
+    print(f"  {words}", file=sys.stderr, flush=True)
+
+
+def system(stack, bootstrap, name, partitions=PARTITIONS):
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"holdpoint-bench-{name}-", dir="/dev/shm"))
+    made = harness.System(bootstrap, folder, f"bench-{name}-{os.getpid()}-{random.randrange(10**6)}.", partitions)
+    stack.callback(made.close)
+    return made
+
+
+def create_topics(bootstrap, names):
+    from confluent_kafka.admin import AdminClient, NewTopic
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
+        future.result(30)
+    harness.wait_until("the topics have leaders", lambda: (lambda known: all(
+        name in known and len(known[name].partitions) == PARTITIONS and
+        all(p.leader >= 0 for p in known[name].partitions.values()) for name in names))(admin.list_topics(timeout=10).topics))
+
+
+def zipf_keys(count, packages, pick):
+    """Package numbers, few of them often: weights 1/rank."""
+    weights = [1 / rank for rank in range(1, packages + 1)]
+    return pick.choices(range(packages), weights, k=count)
+
+
+def fill(bootstrap, topic, jobs):
+    from confluent_kafka import Producer
+    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 20,
+                         "queue.buffering.max.messages": 1000000})
+    for number, (key, value) in enumerate(jobs):
+        producer.produce(topic, key=key, value=value)
+        if number % 10000 == 0:
+            producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+def bare_loop(bootstrap, source, count, linger, batch, *outs):
+    done = subprocess.run([BENCH / "bench_bare_loop", bootstrap, source, str(count), str(linger), str(batch), *outs],
+                          capture_output=True, text=True, check=True, timeout=300)
+    result = json.loads(done.stdout)
+    return result["records"] / result["seconds"]
