@@ -53,6 +53,8 @@ until_true() {
 
 accepts() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 ended() { ! pid_of "$1" >/dev/null; }
+# Just after launch() a process is still a copy of this script, and pid_of() does not know it yet.
+executed_or_gone() { pid_of "$1" >/dev/null || ! kill -0 "$(cat "$(home "$1")/pid")" 2>/dev/null; }
 answers_or_ended() { ended "$1" || { accepts "$(port_of "$1")" && answers "$1"; }; }
 
 # ---- starting
@@ -101,6 +103,7 @@ launch() {
 }
 
 wait_for_answer() {
+	until_true "$start_seconds" executed_or_gone "$1" || true
 	until_true "$start_seconds" answers_or_ended "$1" && ! ended "$1" && return
 	tail -n 30 "$(home "$1")/log" >&2
 	if ended "$1"; then
