@@ -50,7 +50,7 @@ struct transfer_spec {
 	const char
 	        *expected_dp_id;   /* NULL: not known yet, any will do; else another one is "dp_id_changed" */
 	struct manifest *manifest; /* or NULL: fetched from manifest_url, which must be within the sources */
-	const char *manifest_url;
+	const char *manifest_url;  /* both NULL: only what lies there sealed and whole counts */
 	const char *manifest_digest; /* always */
 	const char *attempt; /* names this attempt's temporary files: unique for ever, [A-Za-z0-9-], ≤ 64 */
 	const char
@@ -67,7 +67,7 @@ struct transfer_spec {
  * "canceled", …), or a source that may come back ("source_unreachable", "spool_full").
  * STATUS_REJECT: the content's side, which hardly mends by itself ("source_missing", "source_digest",
  * "source_size", "source_forbidden", "spool_too_small", "manifest_digest", "manifest_invalid",
- * "sealed_differently"). Strings live until the callback returns. */
+ * "manifest_lost", "sealed_differently"). Strings live until the callback returns. */
 struct transfer_result {
 	enum status status;
 	struct error err;

@@ -113,8 +113,10 @@ void staging_get_manifest(struct staging *staging)
 	if (staging->manifest) {
 		look_at_base(staging);
 	} else if (!staging->manifest_url) {
-		error_set(&staging->err, STATUS_REJECT, "source_missing",
-		        "%s %s is not on %s, and there is neither a manifest nor a URL of one",
+		error_set(&staging->err, STATUS_REJECT, "manifest_lost",
+		        "the manifest of %s %s is not known any more, and %s has no seal of it; send a "
+		        "create "
+		        "with the same content again",
 		        staging->package, staging->version, staging->point);
 		staging_is_over(staging);
 	} else {

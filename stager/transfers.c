@@ -60,6 +60,8 @@ static enum gate_blame blame_of(const struct transfer_result *result)
 {
 	if (strcmp(result->err.code, "canceled") == 0)
 		return BLAME_NOBODY;
+	if (strcmp(result->err.code, "manifest_lost") == 0)
+		return BLAME_FINAL;
 	return result->status == STATUS_REJECT ? BLAME_CONTENT : BLAME_POINT;
 }
 
@@ -220,10 +222,7 @@ static enum effect_start start(void *shell, const void *state, const struct effe
 			*ret_offset = version->source.offset;
 			return EFFECT_NEEDS_RECORD;
 		}
-		if (manifest == NULL)
-			return fail_at_once(context, ret_effect, BLAME_FINAL, "manifest_lost",
-			        "the job that held the version's manifest is no longer in the jobs topic; "
-			        "send a create with the same content again");
+		/* NULL still: the log no longer has it; the seal that may lie there serves */
 	}
 	*ret_effect = submit(stager, state, version, &tag, context, manifest);
 	manifest_unref(manifest);

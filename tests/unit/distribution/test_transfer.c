@@ -243,6 +243,35 @@ ON_EACH_KIND(transfer, gets_a_manifest_from_its_url)
 	manifest_unref(manifest);
 }
 
+ON_EACH_KIND(transfer, without_a_manifest_takes_what_lies_there_sealed_and_whole_and_nothing_else)
+{
+	struct manifest *manifest = some_content();
+	struct transfer_spec spec = room_spec(bench, "tokyo", "PKG", "1.0", manifest);
+	struct outcome outcome;
+
+	(void)kind;
+	spec.manifest = NULL;
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "one that is not there");
+	room_expect(&outcome, STATUS_REJECT, "manifest_lost");
+
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "one that is sealed");
+	room_expect(&outcome, STATUS_OK, NULL);
+	cr_assert_eq(outcome.bytes_sent, 0);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+
+	char *tool = room_path(tokyo, "PKG/content/1.0/bin/tool");
+	unlink(tool);
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "one that lacks a file");
+	room_expect(&outcome, STATUS_REJECT, "source_missing");
+	free(tool);
+	manifest_unref(manifest);
+}
+
 /* ---- who the distribution point is */
 
 ON_EACH_KIND(transfer_identity, needs_dp_json)

@@ -318,7 +318,10 @@ Test(stager, asks_for_the_record_when_the_manifest_is_not_at_hand)
 	shell_close(&shell);
 }
 
-Test(stager, fails_with_words_when_the_log_no_longer_has_the_record)
+static const struct transfer_result nothing_sealed_there = {.status = STATUS_REJECT,
+        .err = {.status = STATUS_REJECT, .code = "manifest_lost", .message = "it is not known any more"}};
+
+Test(stager, stages_what_is_sealed_there_when_the_log_no_longer_has_the_record_and_else_fails)
 {
 	struct shell shell;
 	struct completion token;
@@ -329,9 +332,10 @@ Test(stager, fails_with_words_when_the_log_no_longer_has_the_record)
 	send(&shell, CREATE);
 	restart(&shell);
 	cr_assert_eq(start(&shell, "1.0/paris/1", &token, NULL, true, &offset), EFFECT_STARTED);
+	cr_assert_null(shell.distribution.manifest);
+	end_transfer(&shell, &staged_there);
 	cr_assert_str_eq(complete(&shell, "1.0/paris/1", &token),
-	        "distribution_point failed manifest_lost; c1 failed manifest_lost; ");
-	cr_assert_eq(shell.distribution.submitted, 0);
+	        "staged paris; distribution_point staged; c1 completed; ");
 	shell_close(&shell);
 
 	shell_open(&shell);
@@ -339,6 +343,8 @@ Test(stager, fails_with_words_when_the_log_no_longer_has_the_record)
 	restart(&shell);
 	other = record_of(&shell, UPDATE); /* something else lies there */
 	cr_assert_eq(start(&shell, "1.0/paris/1", &token, &other, false, &offset), EFFECT_STARTED);
+	cr_assert_null(shell.distribution.manifest);
+	end_transfer(&shell, &nothing_sealed_there);
 	cr_assert_str_eq(complete(&shell, "1.0/paris/1", &token),
 	        "distribution_point failed manifest_lost; c1 failed manifest_lost; ");
 	shell_close(&shell);
