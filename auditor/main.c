@@ -1,5 +1,10 @@
 /* holdpoint-auditor: what the log proves, and what it tells: which subcommand runs. */
-#include "auditor/commands.h"
+#include "auditor/ask/commands.h"
+#include "auditor/history/export_command.h"
+#include "auditor/letters/dlq.h"
+#include "auditor/serve/serve.h"
+#include "auditor/timeline/timeline_command.h"
+#include "auditor/verify/verify_command.h"
 #include "command/command.h"
 
 static const struct command commands[] = {

@@ -4,7 +4,7 @@
  *	holdpoint-auditor serve --database FILE …
  *
  * Each package was created and updated on every distribution point; some copies failed, retry or wait. */
-#include "auditor/board.h"
+#include "auditor/serve/board.h"
 #include "base/clock.h"
 
 #include <stdio.h>

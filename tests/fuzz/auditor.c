@@ -1,9 +1,9 @@
 /* What the auditor reads: records of every topic by two readers that must agree, and lines of a dump. */
 #include "fuzz.h"
 
-#include "auditor/dump.h"
-#include "auditor/fact_scan.h"
-#include "auditor/scan.h"
+#include "auditor/log/dump.h"
+#include "auditor/log/fact_scan.h"
+#include "auditor/log/scan.h"
 
 #include <string.h>
 

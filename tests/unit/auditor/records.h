@@ -1,7 +1,7 @@
 #ifndef TESTS_UNIT_AUDITOR_RECORDS_H
 #define TESTS_UNIT_AUDITOR_RECORDS_H
 
-#include "auditor/database.h"
+#include "auditor/history/database.h"
 
 /* Facts made by hand, and what a database says of them, for its tests. */
 

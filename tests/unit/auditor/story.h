@@ -1,7 +1,7 @@
 #ifndef TESTS_UNIT_AUDITOR_STORY_H
 #define TESTS_UNIT_AUDITOR_STORY_H
 
-#include "auditor/verify.h"
+#include "auditor/verify/verify.h"
 
 /* A history made by hand, of one package, in the order in which it is told; ids as the product derives them.
  * What is told can be changed, taken away and told again before it is judged. */

@@ -1,9 +1,9 @@
 /* Facts go into a database, and what is answered over HTTP is read back. */
 #include "records.h"
 
-#include "auditor/api.h"
-#include "auditor/board.h"
-#include "auditor/pulse.h"
+#include "auditor/serve/api.h"
+#include "auditor/serve/board.h"
+#include "auditor/serve/pulse.h"
 #include "base/clock.h"
 #include "schemas/json.h"
 

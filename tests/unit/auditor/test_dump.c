@@ -1,5 +1,5 @@
-#include "auditor/dump.h"
-#include "auditor/scan.h"
+#include "auditor/log/dump.h"
+#include "auditor/log/scan.h"
 
 #include <criterion/criterion.h>
 

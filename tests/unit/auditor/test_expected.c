@@ -1,4 +1,4 @@
-#include "auditor/expected.h"
+#include "auditor/points/expected.h"
 #include "records.h"
 
 #include <criterion/criterion.h>

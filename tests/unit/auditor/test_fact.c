@@ -1,5 +1,5 @@
-#include "auditor/fact.h"
-#include "auditor/fact_scan.h"
+#include "auditor/log/fact.h"
+#include "auditor/log/fact_scan.h"
 #include "base/memory.h"
 
 #include <criterion/criterion.h>

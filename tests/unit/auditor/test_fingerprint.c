@@ -1,4 +1,4 @@
-#include "auditor/fingerprint.h"
+#include "auditor/verify/fingerprint.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

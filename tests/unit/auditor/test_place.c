@@ -1,5 +1,6 @@
-#include "auditor/place.h"
-#include "auditor/reading.h"
+#include "auditor/log/place.h"
+#include "auditor/reading/cut.h"
+#include "auditor/reading/reading.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* Questions to the history: jobs, failures, and what is where. */
-#include "auditor/failures.h"
-#include "auditor/jobs.h"
-#include "auditor/matrix.h"
-#include "auditor/rows.h"
+#include "auditor/ask/failures.h"
+#include "auditor/ask/jobs.h"
+#include "auditor/ask/matrix.h"
+#include "auditor/history/rows.h"
 #include "records.h"
 
 #include <criterion/criterion.h>

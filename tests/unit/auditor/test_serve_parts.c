@@ -1,9 +1,9 @@
 /* What serve keeps beside the database: where it stands, who reads, and a file that nobody keeps. */
 #include "records.h"
 
-#include "auditor/readers.h"
-#include "auditor/scratch.h"
-#include "auditor/standing.h"
+#include "auditor/serve/readers.h"
+#include "auditor/serve/scratch.h"
+#include "auditor/serve/standing.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

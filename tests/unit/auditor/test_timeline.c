@@ -1,4 +1,4 @@
-#include "auditor/timeline_show.h"
+#include "auditor/timeline/timeline_show.h"
 #include "records.h"
 
 #include <criterion/criterion.h>

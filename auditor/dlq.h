@@ -1,9 +1,0 @@
-#ifndef AUDITOR_DLQ_H
-#define AUDITOR_DLQ_H
-
-/* The subcommands of holdpoint-auditor dlq; see struct command. */
-int run_dlq_list(int argc, char **argv);
-int run_dlq_show(int argc, char **argv);
-int run_dlq_redrive(int argc, char **argv);
-
-#endif

@@ -1,0 +1,34 @@
+#ifndef AUDITOR_LETTERS_H
+#define AUDITOR_LETTERS_H
+
+#include "auditor/log/place.h"
+#include "auditor/reading/reading.h"
+#include "base/map.h"
+
+/* Dead letters, and which of them were redriven: published to jobs again, as they were. A redriven job says
+ * so itself, in this header, as "dlq/3@17": so the log alone tells. */
+#define REDRIVEN_FROM_HEADER "holdpoint.redriven-from"
+
+/* Reads only dead letters; reading->fact is one each time. first (may be NULL): the first one wanted, where a
+ * single one is looked for; it must live as long as the reading. */
+must_check enum status letters_open(
+        const struct options *options, struct place *first, struct reading *ret, struct error *err);
+
+/* Which dead letters were redriven, as what: "3@17" → the place of the newest job, text. Reads all jobs'
+ * headers. To be freed with map_free(map, free). */
+must_check enum status redriven_read(const struct options *options, struct map **ret, struct error *err);
+const char *redriven_as(const struct map *redriven, struct position letter); /* NULL: it was not */
+
+/* Where the letter's record came from, as "jobs/3@17"; "" where it does not say. */
+enum { ORIGIN_SIZE = 300 };
+const char *letter_origin(const struct fact *fact, const char *prefix, char text[ORIGIN_SIZE]);
+
+/* Whether it can be redriven, but for having been so already: it came from jobs, and its bytes are all here.
+ * If not, *err says why: "not_a_job", "bytes_missing". */
+must_check enum status letter_check(const struct reading *reading, const char *prefix, struct error *err);
+
+/* Bytes fit for a terminal: printable characters as they are, the others as \n, \t, \\, \xNN, and a line's
+ * end behind each \n. */
+void bytes_escape(struct view bytes, struct buffer *out);
+
+#endif
