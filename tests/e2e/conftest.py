@@ -36,6 +36,19 @@ def web():
         yield urls
 
 
+@pytest.fixture(autouse=True)
+def sanitizers(tmp_path, monkeypatch):
+    """Whatever the binaries are built with: a report of a sanitizer, of any process of a test, fails the test."""
+    options = f"log_path={tmp_path}/sanitizer"
+    # what happens within libraries that are not instrumented is not judged; what they lock, is known
+    monkeypatch.setenv("TSAN_OPTIONS", f"{options} ignore_noninstrumented_modules=1 history_size=4")
+    monkeypatch.setenv("ASAN_OPTIONS", options)
+    monkeypatch.setenv("LSAN_OPTIONS", options)
+    yield
+    reports = sorted(tmp_path.glob("sanitizer.*"))
+    assert not reports, f"{len(reports)} processes were reported; the first:\n{reports[0].read_text()[:6000]}"
+
+
 @pytest.fixture
 def system(bootstrap, tmp_path, request):
     name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)[:40].strip("-")

@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+"""A steady load for a long time, and whether the processes' memory stays flat: see script/soak --help.
+
+What is remembered is bounded here: the same packages and versions all the time, job ids up to what a package keeps, and
+content that is lost and staged anew again and again, so that transfers never end. What still grows, leaks.
+"""
+import argparse
+import csv
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from confluent_kafka import Producer
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import checker  # noqa: E402
+import harness  # noqa: E402
+from test_metrics import Metrics, ask, free_port  # noqa: E402
+
+EVERY, PACKAGES, VERSIONS, PARTITIONS = 10, 40, 4, 2
+LOSE_EVERY = 300  # seconds from one loss of a distribution point's content to the next
+
+
+def memory_of(pid):
+    """kB: resident, and of it anonymous; threads, open files, processor seconds."""
+    status = dict(re.findall(r"^(\w+):\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M))
+    ticks = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return {"rss": int(status["VmRSS"]), "anonymous": int(status["RssAnon"]), "threads": int(status["Threads"]),
+            "files": len(os.listdir(f"/proc/{pid}/fd")), "cpu": sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")}
+
+
+class Soak:
+    def __init__(self, system, web, options):
+        self.system, self.web, self.options = system, web, options
+        self.processes, self.ports, self.samples, self.names, self.sent, self.losses = {}, [], [], [], 0, 0
+        self.producer = Producer({"bootstrap.servers": system.bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True})
+        self.known = {}  # (package, version) → content
+
+    # -- set up
+
+    def start(self):
+        system, served = self.system, self.web[1]
+        system.sources.append({"prefix": f"{served}src/"})
+        system.add_file_point("paris", groups=["all"])
+        system.add_file_point("lyon", groups=["all"])
+        system.add_http_point("tokyo", f"{self.web[0]}tokyo/", groups=["all"])
+        system.ready()
+        for role in ("stager", "updater", "stager", "updater"):
+            self.processes[f"{role} {len(self.processes) // 2 + 1}"] = system.start(role, *self.listen())
+        self.audit("serve", *self.listen())
+        self.audit("export", "--follow", str(system.folder / "history.db"))
+        self.ports = dict(zip(self.processes, self.ports))  # all but export, the last
+        for name, port in self.ports.items():
+            harness.wait_until(f"{name} is ready", lambda at=port: ask(at, "/readyz")[0] == 200)
+
+    def listen(self):
+        self.ports.append(free_port())
+        return "--listen", f"127.0.0.1:{self.ports[-1]}"
+
+    def audit(self, name, *arguments):
+        command = [str(harness.BIN / "holdpoint-auditor"), name, *self.system.common(), *arguments]
+        self.processes[f"auditor {name}"] = harness.Worker("auditor", command, self.system.folder / f"auditor-{name}.log")
+        self.system.workers.append(self.processes[f"auditor {name}"])
+
+    def content(self, package, version):
+        """A folder's files for the one half of the packages, an http server's for the other (they go through the spool)."""
+        if (package, version) not in self.known:
+            name = f"{package}-{version}"
+            content = self.system.source(name, {"a": f"{name}\n".encode() * 100, "b/c": f"{name} {version}\n".encode() * 2000})
+            if int(package[3:]) % 2:
+                shutil.copytree(self.system.folder / "src" / name, self.system.folder.parent / "nginx" / "dp2" / "www" / "src" / name)
+                for entry in content["files"]:
+                    entry["url"] = f"{self.web[1]}src/{name}/{entry['path']}"
+            self.known[package, version] = content
+        return self.known[package, version]
+
+    # -- what happens every second, every ten, every five minutes
+
+    def jobs(self, count):
+        jobs = []
+        while len(jobs) < count:
+            pair = self.sent // 2
+            package, version = f"PKG{pair % PACKAGES:03}", f"{pair // PACKAGES % VERSIONS + 1}.0"
+            if self.options.new_versions and pair % self.options.new_versions == 0:
+                version = f"{pair}.new"
+            create = {"type": "create", "job_id": f"c-{pair}", "package_id": package, "version": version,
+                      "content": self.content(package, version), "distribution_points": ["group:all"]}
+            update = {"type": "update", "job_id": f"u-{pair}", "package_id": package, "version": version}
+            jobs += [create, update] if pair % 3 else [update, create]
+            self.names += [f"c-{pair}", f"u-{pair}"]
+            self.sent += 2
+        return jobs
+
+    def publish(self, jobs):
+        for job in jobs:
+            self.producer.produce(f"{self.system.prefix}jobs", key=job["package_id"], value=json.dumps(job))
+        assert self.producer.flush(60) == 0, "jobs not delivered in a minute"
+
+    def look(self, seconds):
+        self.system_asked()
+        for name, worker in self.processes.items():
+            assert worker.alive(), f"{name} ended: {worker.log()[-2000:]}"
+            self.samples.append({"second": round(seconds), "jobs": self.sent, "process": name, **memory_of(worker.process.pid)})
+
+    def system_asked(self):
+        """As those who watch an installation do: metrics, readiness, the auditor's page."""
+        for name, port in self.ports.items():
+            status, text = ask(port, "/metrics")
+            assert status == 200, name
+            Metrics(text)
+        for path in ("/api/overview", "/api/packages", "/api/jobs?state=open", "/api/events?package=PKG001"):
+            assert ask(self.ports["auditor serve"], path)[0] == 200, path
+
+    def lose(self):
+        """A distribution point's disk is replaced by an empty one."""
+        base = self.system.base(("paris", "lyon")[self.losses % 2])
+        self.losses += 1
+        shutil.rmtree(base, ignore_errors=True)  # a worker may be writing there; the rest is removed with the next
+        base.mkdir(exist_ok=True)
+        self.system.init_points(base.name, replace=True)
+
+    def run(self):
+        began = time.monotonic()
+        due, next_look, next_loss, end = began, began, began + LOSE_EVERY / 3, began + 60 * self.options.minutes
+        while (now := time.monotonic()) < end:
+            self.publish(self.jobs(self.options.rate))
+            if now >= next_look:
+                self.look(now - began)
+                next_look += EVERY
+            if now >= next_loss and end - now > 60:
+                self.lose()
+                next_loss += LOSE_EVERY
+            due += 1
+            time.sleep(max(0, due - time.monotonic()))
+        self.look(time.monotonic() - began)
+
+    # -- the end
+
+    def conclude(self):
+        states = self.system.await_jobs(*self.names, deadline=120)
+        bad = {job: state for job, state in states.items() if state not in ("completed", "superseded")}
+        assert not bad, f"{len(bad)} jobs did not complete: {list(bad.items())[:5]}"
+        for name, worker in self.processes.items():
+            assert worker.stop() == 0, f"{name}: {worker.process.returncode}"
+        records = self.system.read_all()
+        found = [*checker.check_log(records, self.system.partitions), *checker.check_points(records, self.system.points)]
+        assert not found, found[:5]
+
+
+def fit(samples, by, what):
+    """The slope of a straight line through the samples, and its standard error."""
+    x, y = [sample[by] for sample in samples], [sample[what] for sample in samples]
+    line = statistics.linear_regression(x, y)
+    spread = sum((value - line.slope * at - line.intercept) ** 2 for at, value in zip(x, y)) / max(1, len(x) - 2)
+    middle = statistics.fmean(x)
+    return line.slope, (spread / sum((at - middle) ** 2 for at in x)) ** 0.5
+
+
+def report(soak, limit, warm_up):
+    """A line a process; returns those that grow faster than the limit."""
+    growing = []
+    print(f"{soak.sent} jobs, {len(soak.known)} versions of {PACKAGES} packages, {soak.losses} times a point's content lost and staged anew")
+    print(f"fitted behind the first {warm_up} s; resident memory in KB\n")
+    print(f"{'process':<16}{'first':>8}{'last':>8}{'KB/h':>9}{'±':>7}{'KB per 1,000 jobs':>19}{'threads':>9}{'files':>7}{'CPU s':>8}")
+    for name in soak.processes:
+        samples = [sample for sample in soak.samples if sample["process"] == name]
+        warm = [sample for sample in samples if sample["second"] >= warm_up]
+        slope, error = fit(warm, "second", "rss")
+        a_job, _ = fit(warm, "jobs", "rss")
+        print(f"{name:<16}{warm[0]['rss']:>8}{warm[-1]['rss']:>8}{slope * 3600:>9.0f}{error * 3600:>7.0f}{a_job * 1000:>19.2f}"
+              f"{warm[-1]['threads']:>9}{warm[-1]['files']:>7}{samples[-1]['cpu']:>8.1f}")
+        if slope * 3600 > limit:
+            growing.append(name)
+    return growing
+
+
+def save(samples, path):
+    with open(path, "w", newline="") as file:
+        table = csv.DictWriter(file, samples[0].keys())
+        table.writeheader()
+        table.writerows(samples)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--rate", type=int, default=10)
+    parser.add_argument("--warm-up", type=int)
+    parser.add_argument("--limit", type=float, default=1024)
+    parser.add_argument("--new-versions", type=int, default=0)
+    parser.add_argument("--samples", type=pathlib.Path)
+    options = parser.parse_args()
+    warm_up = options.warm_up if options.warm_up is not None else round(options.minutes * 20)
+    with tempfile.TemporaryDirectory(prefix="holdpoint-soak-") as folder, harness.kafka(folder + "/kafka") as bootstrap, \
+            harness.nginx(folder + "/nginx", 2) as web:
+        soak = Soak(harness.System(bootstrap, folder + "/system", "soak.", PARTITIONS), web, options)
+        try:
+            soak.start()
+            soak.run()
+            soak.conclude()
+        finally:
+            soak.system.close()
+            if options.samples and soak.samples:
+                save(soak.samples, options.samples)
+        growing = report(soak, options.limit, warm_up)
+    if growing:
+        print(f"\ngrows by more than {options.limit:g} KB/h: {', '.join(growing)}")
+    return 1 if growing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
