@@ -79,12 +79,12 @@ def installation(system):
 
 def burst(system, tag, count=12):
     """Creates and updates, half of them in the other order; returns the jobs' ids."""
-    names = []
+    jobs = []
     for number in range(count):
         pair = jobs_for(system, f"{tag}{number:03}", "1.0", ["group:all"], tag=f"{tag}-{number}")
-        system.publish(*(pair if number % 2 else reversed(pair)))
-        names += [job["job_id"] for job in pair]
-    return names
+        jobs += pair if number % 2 else reversed(pair)
+    system.publish(*jobs)
+    return [job["job_id"] for job in jobs]
 
 
 def test_no_data_race_while_everything_happens_at_once(tsan, pipeline, installation, tmp_path):
