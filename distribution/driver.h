@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "distribution/parcel.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,12 @@ enum operation_kind {
 	                     have left it behind. link: a path below the base like path; NULL: none */
 	OPERATION_LIST, /* can.list only: the names in folder path ("": the base) into result.data, each with
 	                   a NUL behind it, in no order, at most size_max bytes */
+	OPERATION_PUT_PARCEL,   /* can.parcels only: each file of the parcel, from its data or copied, → its
+	                           path, as PUT   and COPY do; durable only with `lasting`, else after SETTLE.
+	                           result.right: those   that are there now */
+	OPERATION_CHECK_PARCEL, /* can.parcels only: result.right: those that lie at their path with their
+	                           size and, with `full`, their digest: read from the device where they are
+	                           settled */
 	OPERATION_LINK, /* can.list only: where the symbolic link at path leads into result.data, never
 	                   followed; absent where something else is there */
 };
@@ -40,7 +47,7 @@ enum operation_kind {
 static inline bool operation_is_change(enum operation_kind kind)
 {
 	return kind != OPERATION_READ && kind != OPERATION_HASH && kind != OPERATION_STAT &&
-	       kind != OPERATION_LIST && kind != OPERATION_LINK;
+	       kind != OPERATION_LIST && kind != OPERATION_LINK && kind != OPERATION_CHECK_PARCEL;
 }
 
 enum point_verdict { POINT_REPLACE, POINT_KEEP };
@@ -54,6 +61,10 @@ struct operation {
 	bool executable; /* PUT, COPY */
 	bool replace;    /* MOVE */
 	bool folder;     /* MOVE, REMOVE: a hint that path (and from) are folders; saves HTTP a request */
+	struct parcel
+	        *parcel; /* PUT_PARCEL, CHECK_PARCEL; the submitter's. path: of one of its files, for words */
+	bool lasting;    /* PUT_PARCEL: each file is durable when done */
+	bool full;       /* CHECK_PARCEL */
 	const void
 	        *flow; /* operations of one flow take turns with those of others; any address, never followed
 	                */
@@ -71,10 +82,11 @@ struct operation {
 		enum status status; /* OK also where found is false. RETRY: may work later; REJECT: this DP
 		                       cannot do it */
 		struct error err;
-		bool found;     /* READ, STAT, HASH, LIST, LINK, COPY and MOVE (of `from`) */
-		bool exists;    /* MOVE without replace: path was there, nothing moved */
-		bool ambiguous; /* a change was sent and its answer never came: it may have happened */
-		bool kept;      /* POINT: check said POINT_KEEP */
+		bool found;       /* READ, STAT, HASH, LIST, LINK, COPY and MOVE (of `from`) */
+		bool exists;      /* MOVE without replace: path was there, nothing moved */
+		bool ambiguous;   /* a change was sent and its answer never came: it may have happened */
+		bool kept;        /* POINT: check said POINT_KEEP */
+		parcel_set right; /* PUT_PARCEL, CHECK_PARCEL; the others are worth a try alone */
 		uint64_t size;
 		char digest[DIGEST_SIZE];
 		char *data; /* READ, LIST, LINK, and POINT (what was there before): malloc'ed, the
@@ -91,6 +103,7 @@ struct driver_can {       /* false until probed */
 	bool copy;        /* COPY of files */
 	bool point;       /* POINT: refuses older fences under a lock */
 	bool durable;     /* SETTLE means something */
+	bool parcels;     /* PUT_PARCEL and CHECK_PARCEL */
 	bool list;        /* LIST and LINK: a file system */
 	bool point_lasts; /* POINT's lock cannot be lost while its holder is stopped (a local file system): a
 	                     stalled twin's late switch is refused */

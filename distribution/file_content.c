@@ -252,8 +252,7 @@ static enum status flow_all(struct flow *flow, struct error *err)
 	return STATUS_OK;
 }
 
-/* Uploads are expired by the time of their topmost folder in .holdpoint/tmp: this one is in use. */
-static void touch_upload(const struct tree *tree, const char *path)
+void file_touch_upload(const struct tree *tree, const char *path)
 {
 	static const char tmp[] = LAYOUT_TMP "/";
 	const size_t len = sizeof(tmp) - 1;
@@ -282,7 +281,7 @@ static enum status fill(
 
 	if (status)
 		return status;
-	touch_upload(tree, work->own.path);
+	file_touch_upload(tree, work->own.path);
 	if (unlinkat(folder, name, 0) && errno != ENOENT) {
 		status = tree_error(tree, errno, "replace", work->own.path, err);
 	} else if ((flow.out = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,

@@ -78,7 +78,8 @@ static void answer_heard(struct file_work *work)
 {
 	struct driver_can *can = &work->driver->driver.can;
 
-	*can = (struct driver_can){.move = true, .copy = true, .point = true, .durable = true, .list = true};
+	*can = (struct driver_can){
+	        .move = true, .copy = true, .point = true, .durable = true, .parcels = true, .list = true};
 	can->point_lasts = work->base_is_local;
 	work->operation->result = work->own.result;
 	work->own.result.data = NULL; /* the submitter's now */

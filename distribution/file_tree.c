@@ -86,7 +86,7 @@ enum status tree_go_on(const struct tree *tree, struct error *err)
 	        "canceled while working on %s; it is tried again if wanted", tree->name);
 }
 
-int tree_open_at(const struct tree *tree, const char *path, int flags, mode_t mode)
+static int open_below(int folder, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
 	        .flags = (__u64)flags | O_CLOEXEC,
@@ -98,9 +98,19 @@ int tree_open_at(const struct tree *tree, const char *path, int flags, mode_t mo
 	if (!(flags & O_PATH))
 		how.flags |= O_NOCTTY | O_NONBLOCK;
 	do {
-		fd = syscall(SYS_openat2, tree->base, path, &how, sizeof(how));
+		fd = syscall(SYS_openat2, folder, path, &how, sizeof(how));
 	} while (fd < 0 && errno == EINTR);
 	return (int)fd;
+}
+
+int tree_open_at(const struct tree *tree, const char *path, int flags, mode_t mode)
+{
+	return open_below(tree->base, path, flags, mode);
+}
+
+int tree_open_in(int folder, const char *name, int flags)
+{
+	return open_below(folder, name, flags, 0);
 }
 
 enum status tree_open_file(

@@ -27,6 +27,7 @@ struct file_work *file_work_new(const char *base, struct operation *operation)
 	own->from = memory_text(operation->from);
 	own->link = memory_text(operation->link);
 	own->link_target = memory_text(operation->link_target);
+	own->parcel = parcel_ref(operation->parcel);
 	own->fd = operation->kind == OPERATION_PUT ? fcntl(operation->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	own->data.data = memory_copy(operation->data.data ? operation->data.data : "", operation->data.len);
 	memset(&own->result, 0, sizeof(own->result));
@@ -45,6 +46,7 @@ void file_work_free(struct file_work *work)
 	free((char *)own->link_target);
 	free((char *)own->data.data);
 	free(own->result.data);
+	parcel_unref(own->parcel);
 	free(work->base);
 	free(work);
 }
@@ -161,6 +163,8 @@ static enum status (*const kinds[])(struct file_work *work, const struct tree *t
         [OPERATION_REMOVE] = file_remove,
         [OPERATION_SETTLE] = file_settle,
         [OPERATION_POINT] = file_point,
+        [OPERATION_PUT_PARCEL] = file_put_parcel,
+        [OPERATION_CHECK_PARCEL] = file_check_parcel,
         [OPERATION_LIST] = file_list,
         [OPERATION_LINK] = file_link,
 };

@@ -37,7 +37,12 @@ must_check enum status file_copy(struct file_work *work, const struct tree *tree
 must_check enum status file_write(struct file_work *work, const struct tree *tree, struct error *err);
 must_check enum status file_point(struct file_work *work, const struct tree *tree, struct error *err);
 must_check enum status file_list(struct file_work *work, const struct tree *tree, struct error *err);
+must_check enum status file_put_parcel(struct file_work *work, const struct tree *tree, struct error *err);
+must_check enum status file_check_parcel(struct file_work *work, const struct tree *tree, struct error *err);
 must_check enum status file_link(struct file_work *work, const struct tree *tree, struct error *err);
+
+/* Uploads are expired by the time of their topmost folder in .holdpoint/tmp: the one of path is in use. */
+void file_touch_upload(const struct tree *tree, const char *path);
 
 /* All of a regular file of at most size_max bytes; *ret_data NULL: nothing there. */
 must_check enum status file_slurp(const struct tree *tree, const char *path, size_t size_max, char **ret_data,

@@ -409,5 +409,9 @@ void job_start(struct job *job)
 	case OPERATION_LINK:
 		cannot(job, "HTTP has no listing of folders and no symbolic links");
 		break;
+	case OPERATION_PUT_PARCEL:
+	case OPERATION_CHECK_PARCEL:
+		cannot(job, "HTTP takes and gives one file a request");
+		break;
 	}
 }

@@ -53,16 +53,22 @@ static enum status error_of(const struct source_file *file, int number, struct e
 	}
 }
 
-static enum status open_beneath(struct source_file *file, struct error *err)
+int source_file_open_below(int folder, const char *path)
 {
 	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 	        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+
+	return (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
+}
+
+static enum status open_beneath(struct source_file *file, struct error *err)
+{
 	int folder = open(file->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (folder < 0)
 		return error_set(err, STATUS_RETRY, "source_unreachable",
 		        "cannot open the source folder %s: %m", file->folder);
-	file->fd = (int)syscall(SYS_openat2, folder, file->path, &how, sizeof(how));
+	file->fd = source_file_open_below(folder, file->path);
 	int why = errno;
 	close(folder);
 	return file->fd < 0 ? error_of(file, why, err) : STATUS_OK;

@@ -39,4 +39,7 @@ struct source_file *source_file_open(
         struct pool *pool, const struct source_file_wanted *wanted, source_file_done *done, void *context);
 void source_file_cancel(struct source_file *file);
 
+/* Opens path below the folder, through no symbolic link; -1 and errno. Blocks. */
+int source_file_open_below(int folder, const char *path);
+
 #endif

@@ -9,8 +9,8 @@
 
 #include "base/map.h"
 
-/* Inside a staging: shared by transfer.c (the order of things), transfer_files.c (its files, many at once).
- */
+/* Inside a staging: shared by transfer.c (the order of things), transfer_files.c (its files, many at once),
+ * transfer_parcels.c (many small ones in one step). */
 struct staging {
 	struct room *room;
 	struct site *site;
@@ -36,6 +36,7 @@ struct staging {
 	struct error err; /* the first failure; OK: none yet */
 	bool canceled;
 	struct agenda_entry later;
+	void (*settled)(struct staging *staging);
 
 	/* what was learnt */
 	struct identity identity;
@@ -51,7 +52,10 @@ struct staging {
 	bool checking;
 	void (*passed)(struct staging *staging); /* after the last one, also where one failed */
 	size_t next, under_way;
+	size_t *alone; /* files that came out of a parcel not as they should be */
+	size_t alone_count, alone_room;
 	struct delivery *deliveries;
+	struct bundle *bundles;
 	bool mended;
 	uint64_t bytes_done, files_done, bytes_sent;
 	bool counted; /* by an earlier pass */
@@ -80,5 +84,15 @@ void staging_write_seal(struct staging *staging);   /* transfer_seal.c */
 void staging_send_files(struct staging *staging, void (*passed)(struct staging *staging));
 void staging_check_files(struct staging *staging, void (*passed)(struct staging *staging));
 void staging_cancel_files(struct staging *staging);
+char *staging_path_to_send(const struct staging *staging, const struct manifest_file *file);
+char *staging_path_to_check(const struct staging *staging, const struct manifest_file *file);
+char *staging_path_to_copy(const struct staging *staging, const struct manifest_file *file); /* NULL: none */
+void staging_count_file(struct staging *staging, uint64_t size, bool from_source);           /* it is done */
+void staging_take_alone(struct staging *staging, size_t index);                              /* it is not */
+void staging_go_on(struct staging *staging); /* behind one of these, when under_way went down */
+
+/* transfer_parcels.c: from staging->next on; false: that file does not go into a parcel. */
+bool staging_start_parcel(struct staging *staging);
+void staging_cancel_parcels(struct staging *staging);
 
 #endif

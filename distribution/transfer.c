@@ -7,8 +7,9 @@
  * - clean: leavings of former attempts are removed
  * - send: all files, to a folder of this attempt (unless files of the version lie in place already)
  * - place: that folder becomes content/<version>, unless there is one
- * - check: every file is read back from its place; what is missing or wrong is mended, one by one
- * - settle: all of it is durable
+ * - settle: all of it is durable; so what is read back comes from the device and not from memory
+ * - check: every file is read back from its place; what is missing or wrong is mended, one by one, and
+ * settled
  * - identity: it still is that distribution point: nothing was unmounted or replaced meanwhile
  * - seal: the manifest is written, and read back
  *
@@ -25,7 +26,6 @@
 #include <string.h>
 
 static void send_files(struct staging *staging);
-static void settle(struct staging *staging);
 
 /* ---- identity */
 
@@ -132,6 +132,25 @@ static void send_files(struct staging *staging)
 
 /* ---- checking */
 
+static void settled(struct step *step)
+{
+	struct staging *staging = step->context;
+
+	if (!staging_has_failed(staging))
+		staging->settled(staging);
+}
+
+static void settle(struct staging *staging, void (*then)(struct staging *staging))
+{
+	if (!staging->site->driver->can.durable) {
+		then(staging);
+		return;
+	}
+	staging->settled = then;
+	staging_prepare(staging, OPERATION_SETTLE, staging->package);
+	staging_run(staging, settled);
+}
+
 /* A seal names no URLs: where something must be mended, the manifest that does is needed after all. */
 static bool needs_urls(struct staging *staging)
 {
@@ -143,22 +162,6 @@ static bool needs_urls(struct staging *staging)
 	staging->from_seal = false;
 	staging->err = (struct error){0};
 	return true;
-}
-
-static void checked_files(struct staging *staging)
-{
-	if (needs_urls(staging)) {
-		staging_get_manifest(staging);
-		return;
-	}
-	if (!staging_is_over(staging))
-		settle(staging);
-}
-
-void staging_check(struct staging *staging)
-{
-	staging->uploaded = true; /* mending uploads */
-	staging_check_files(staging, checked_files);
 }
 
 static void identified_again(struct step *step)
@@ -175,22 +178,34 @@ static void identified_again(struct step *step)
 		staging_write_seal(staging);
 }
 
-static void settled(struct step *step)
+static void look_again(struct staging *staging)
 {
-	struct staging *staging = step->context;
-
-	if (!staging_has_failed(staging))
-		read_identity(staging, identified_again);
+	read_identity(staging, identified_again);
 }
 
-static void settle(struct staging *staging)
+static void checked_files(struct staging *staging)
 {
-	if (!staging->site->driver->can.durable) {
-		read_identity(staging, identified_again);
+	if (needs_urls(staging)) {
+		staging_get_manifest(staging);
 		return;
 	}
-	staging_prepare(staging, OPERATION_SETTLE, staging->package);
-	staging_run(staging, settled);
+	if (staging_is_over(staging))
+		return;
+	if (staging->mended)
+		settle(staging, look_again);
+	else
+		look_again(staging);
+}
+
+static void check_files(struct staging *staging)
+{
+	staging_check_files(staging, checked_files);
+}
+
+void staging_check(struct staging *staging)
+{
+	staging->uploaded = true; /* mending uploads */
+	settle(staging, check_files);
 }
 
 /* ---- the door */
@@ -223,7 +238,7 @@ void staging_free(struct staging *staging)
 	char *texts[] = {staging->package, staging->version, staging->point, staging->expected_dp_id,
 	        staging->manifest_url, staging->digest, staging->attempt, staging->base_version,
 	        staging->attempts, staging->folder, staging->content, staging->seal, staging->base_content,
-	        staging->first};
+	        staging->first, (char *)staging->alone};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);

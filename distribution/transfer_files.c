@@ -10,8 +10,6 @@
 
 enum { TELL_MS = 500 };
 
-static void fill(struct staging *staging);
-
 static void tell(struct staging *staging)
 {
 	int64_t now = clock_monotonic_ms();
@@ -43,6 +41,14 @@ static void stop_others(struct staging *staging, const struct delivery *failed)
 	staging_cancel_files(staging);
 }
 
+static void count(struct staging *staging, uint64_t size)
+{
+	if (staging->counted)
+		return;
+	staging->bytes_done += size;
+	staging->files_done++;
+}
+
 static void on_done(struct delivery *delivery)
 {
 	struct staging *staging = delivery->context;
@@ -53,18 +59,42 @@ static void on_done(struct delivery *delivery)
 	staging->under_way--;
 	staging->bytes_sent += delivery->bytes_sent;
 	staging->mended |= delivery->mended;
-	if (delivery->err.status != STATUS_OK) {
+	if (delivery->err.status != STATUS_OK)
 		stop_others(staging, delivery);
-	} else if (!staging->counted) {
-		staging->bytes_done += delivery->file->size;
-		staging->files_done++;
-	}
+	else
+		count(staging, delivery->file->size);
 	delivery_free(delivery);
-	tell(staging);
-	fill(staging);
+	staging_go_on(staging);
 }
 
-static char *path_to_copy(const struct staging *staging, const struct manifest_file *file)
+void staging_count_file(struct staging *staging, uint64_t size, bool from_source)
+{
+	count(staging, size);
+	if (from_source)
+		staging->bytes_sent += size;
+}
+
+void staging_take_alone(struct staging *staging, size_t index)
+{
+	if (staging->alone_count == staging->alone_room) {
+		staging->alone_room = staging->alone_room ? 2 * staging->alone_room : 64;
+		staging->alone =
+		        memory_resize(staging->alone, staging->alone_room * sizeof(staging->alone[0]));
+	}
+	staging->alone[staging->alone_count++] = index;
+}
+
+char *staging_path_to_send(const struct staging *staging, const struct manifest_file *file)
+{
+	return layout_join(staging->site->driver->can.move ? staging->folder : staging->content, file->path);
+}
+
+char *staging_path_to_check(const struct staging *staging, const struct manifest_file *file)
+{
+	return layout_join(staging->content, file->path);
+}
+
+char *staging_path_to_copy(const struct staging *staging, const struct manifest_file *file)
 {
 	const struct manifest_file *there =
 	        staging->base_by_digest ? map_get(staging->base_by_digest, view_text(file->digest)) : NULL;
@@ -104,12 +134,12 @@ static void start_delivery(struct staging *staging, size_t index)
 	staging->deliveries = delivery;
 	staging->under_way++;
 	if (staging->checking) {
-		delivery->path = layout_join(staging->content, file->path);
+		delivery->path = staging_path_to_check(staging, file);
 		delivery->temporary = can_move ? path_to_mend(staging, index) : NULL;
 		delivery_check(delivery);
 	} else {
-		delivery->path = layout_join(can_move ? staging->folder : staging->content, file->path);
-		delivery->copy_from = path_to_copy(staging, file);
+		delivery->path = staging_path_to_send(staging, file);
+		delivery->copy_from = staging_path_to_copy(staging, file);
 		delivery_send(delivery);
 	}
 }
@@ -121,22 +151,38 @@ static void on_passed(struct agenda_entry *entry)
 	staging->passed(staging);
 }
 
+static bool start_next(struct staging *staging)
+{
+	if (staging->alone_count)
+		start_delivery(staging, staging->alone[--staging->alone_count]);
+	else if (staging->next == staging->manifest->count)
+		return false;
+	else if (!staging_start_parcel(staging))
+		start_delivery(staging, staging->next++);
+	return true;
+}
+
 /* As many files at a time as the distribution point takes; the throttle shares them between packages. */
 static void fill(struct staging *staging)
 {
 	while (staging->err.status == STATUS_OK && !staging->canceled &&
-	        staging->next < staging->manifest->count &&
-	        staging->under_way < staging->site->point->connections)
-		start_delivery(staging, staging->next++);
+	        staging->under_way < staging->site->point->connections && start_next(staging))
+		;
 	if (staging->under_way == 0 && !staging->later.pending)
 		agenda_add(staging->room->agenda, &staging->later, 0, on_passed);
+}
+
+void staging_go_on(struct staging *staging)
+{
+	tell(staging);
+	fill(staging);
 }
 
 static void start_pass(struct staging *staging, bool checking, void (*passed)(struct staging *staging))
 {
 	staging->checking = checking;
 	staging->passed = passed;
-	staging->next = 0;
+	staging->next = staging->alone_count = 0;
 	fill(staging);
 }
 
@@ -155,4 +201,5 @@ void staging_cancel_files(struct staging *staging)
 {
 	for (struct delivery *delivery = staging->deliveries; delivery; delivery = delivery->next)
 		delivery_cancel(delivery);
+	staging_cancel_parcels(staging);
 }

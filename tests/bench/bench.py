@@ -11,11 +11,14 @@ import tempfile
 
 import common
 import content
+import fanout
+import folders
 import jobs
 import latency
 import verify
 
-BENCHES = {"1": jobs.bench_engine, "4": latency.bench_latency, "5": content.bench_content, "verify": verify.bench_verify}
+BENCHES = {"1": jobs.bench_engine, "4": latency.bench_latency, "5": content.bench_content, "7": folders.bench_durable,
+           "9": fanout.bench_fan_out, "10": fanout.bench_bad_points, "verify": verify.bench_verify}
 
 
 def main():

@@ -485,6 +485,88 @@ void driver_suite_settle_answers(struct driver_bench *bench)
 	expect_text(bench, "pkg/file", "x");
 }
 
+/* ---- parcels */
+
+static struct parcel_file *pack(struct parcel *parcel, const char *path, const char *text)
+{
+	struct parcel_file *file = parcel_add(parcel, memory_text(path), strlen(text));
+
+	file->data = memory_text(text);
+	digest_of(view_text(text), file->digest);
+	return file;
+}
+
+static parcel_set run_parcel(
+        struct driver_bench *bench, enum operation_kind kind, struct parcel *parcel, bool full)
+{
+	struct operation operation = {.kind = kind, .path = "pkg", .parcel = parcel, .full = full};
+
+	run_well(bench, &operation);
+	return operation.result.right;
+}
+
+void driver_suite_parcel_is_put_and_checks(struct driver_bench *bench)
+{
+	need(bench, bench->driver->can.parcels, "take parcels");
+	struct parcel *parcel = parcel_new();
+	char name[32];
+
+	for (size_t i = 0; i < PARCEL_FILES_MAX; i++) {
+		snprintf(name, sizeof(name), "pkg/content/d%zu/f%zu", i / 10, i);
+		pack(parcel, name, i == 3 ? "" : name);
+	}
+	cr_assert_eq(run_parcel(bench, OPERATION_CHECK_PARCEL, parcel, true), 0);
+	cr_assert_eq(run_parcel(bench, OPERATION_PUT_PARCEL, parcel, false), UINT64_MAX);
+	run_well(bench, &(struct operation){.kind = OPERATION_SETTLE, .path = "pkg"});
+	cr_assert_eq(run_parcel(bench, OPERATION_CHECK_PARCEL, parcel, true), UINT64_MAX);
+	cr_assert_eq(run_parcel(bench, OPERATION_CHECK_PARCEL, parcel, false), UINT64_MAX);
+	expect_text(bench, "pkg/content/d6/f63", "pkg/content/d6/f63");
+	expect_text(bench, "pkg/content/d0/f3", "");
+	parcel_unref(parcel);
+}
+
+void driver_suite_parcel_leaves_out_what_is_wrong(struct driver_bench *bench)
+{
+	need(bench, bench->driver->can.parcels, "take parcels");
+	struct parcel *parcel = parcel_new();
+	static const char *const paths[] = {
+	        "pkg/right", "pkg/other", "pkg/longer", "pkg/shorter", "pkg/missing"};
+	static const char *const there[] = {"right", "rihgt", "right and more", "rig", NULL};
+
+	for (size_t i = 0; i < 5; i++) {
+		pack(parcel, paths[i], "right");
+		if (there[i])
+			bench_write(bench, paths[i], there[i]);
+	}
+	cr_assert_eq(run_parcel(bench, OPERATION_CHECK_PARCEL, parcel, true), 1);
+	cr_assert_eq(run_parcel(bench, OPERATION_CHECK_PARCEL, parcel, false), 3, "their sizes are right");
+	free(parcel->files[1].data); /* its source could not be read */
+	parcel->files[1].data = NULL;
+	cr_assert_eq(run_parcel(bench, OPERATION_PUT_PARCEL, parcel, false), 0x1d);
+	cr_assert_eq(run_parcel(bench, OPERATION_CHECK_PARCEL, parcel, true), 0x1d);
+	expect_text(bench, "pkg/other", "rihgt");
+	parcel_unref(parcel);
+}
+
+void driver_suite_parcel_replaces_and_copies(struct driver_bench *bench)
+{
+	need(bench, bench->driver->can.parcels, "take parcels");
+	struct parcel *parcel = parcel_new();
+
+	bench_write(bench, "pkg/old", "in the older version");
+	bench_write(bench, "pkg/b", "something longer than what replaces it");
+	pack(parcel, "pkg/a", "in the older version")->from = memory_text("pkg/old");
+	pack(parcel, "pkg/b", "in the older version")->from = memory_text("pkg/old");
+	pack(parcel, "pkg/c", "of another size")->from = memory_text("pkg/old");
+	pack(parcel, "pkg/d", "of nothing")->from = memory_text("pkg/nothing");
+	cr_assert_eq(run_parcel(bench, OPERATION_PUT_PARCEL, parcel, true), 3);
+	expect_text(bench, "pkg/a", "in the older version");
+	expect_text(bench, "pkg/b", "in the older version");
+	cr_assert_not(stat_of(bench, "pkg/c").result.found, "a torso is left behind");
+	cr_assert_not(stat_of(bench, "pkg/d").result.found, "a torso is left behind");
+	parcel_unref(parcel);
+}
+
 void driver_suite_names_may_be_odd(struct driver_bench *bench)
 {
 	static const char *const names[] = {"two words", " leading and trailing ", "100%", "%41%2e%2F",

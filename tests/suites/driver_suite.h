@@ -60,6 +60,9 @@ int bench_source(struct view bytes); /* a descriptor with these bytes; the calle
 	X(list_names_what_is_there)                                                                          \
 	X(list_refuses_what_is_beyond_its_limit)                                                             \
 	X(settle_answers)                                                                                    \
+	X(parcel_is_put_and_checks)                                                                          \
+	X(parcel_leaves_out_what_is_wrong)                                                                   \
+	X(parcel_replaces_and_copies)                                                                        \
 	X(names_may_be_odd)                                                                                  \
 	X(submit_never_answers_from_within)                                                                  \
 	X(cancel_answers_once)                                                                               \

@@ -166,6 +166,22 @@ static struct manifest *make_manifest(struct room_bench *bench, const char *pref
 	return manifest;
 }
 
+struct manifest *room_manifest_of_many(struct room_bench *bench, size_t count)
+{
+	struct manifest_file *files = memory_alloc(count * sizeof(*files));
+	struct manifest *manifest;
+	char path[64], content[64];
+	struct error err;
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "d%zu/f%zu", i / 50, i);
+		snprintf(content, sizeof(content), "file %zu", i);
+		add_file(bench, &files[i], NULL, path, content);
+	}
+	cr_assert_eq(manifest_new(files, count, "content", &manifest, &err), STATUS_OK, "%s", err.message);
+	return manifest;
+}
+
 struct manifest *room_manifest(struct room_bench *bench, ...)
 {
 	va_list args;

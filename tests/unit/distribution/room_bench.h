@@ -35,6 +35,8 @@ void room_reload_catalogue(struct room_bench *bench);           /* with what was
 /* Writes sources and makes a manifest of them: path, content, path, content, … NULL. A path ending in '*' is
  * executable (without the '*'). Content NULL: 3 MB of noise. */
 struct manifest *room_manifest(struct room_bench *bench, ...) __attribute__((sentinel));
+struct manifest *room_manifest_of_many(
+        struct room_bench *bench, size_t count); /* small ones: dN/fN, "file N" */
 /* The same with other URLs: prefix + path. */
 struct manifest *room_manifest_at(struct room_bench *bench, const char *prefix, ...)
         __attribute__((sentinel));

@@ -136,6 +136,49 @@ Test(file_driver, put_never_writes_into_a_file_that_is_there)
 	expect_file(at("pkg/other-name"), "what others hold");
 }
 
+static parcel_set put_parcel_of(const char *path, const char *text)
+{
+	struct parcel *parcel = parcel_new();
+	struct operation put = {.kind = OPERATION_PUT_PARCEL, .path = path, .parcel = parcel};
+
+	parcel_add(parcel, memory_text(path), strlen(text))->data = memory_text(text);
+	bench_run(bench, &put);
+	parcel_unref(parcel);
+	return put.result.right;
+}
+
+Test(file_driver, a_parcel_never_writes_into_a_file_that_is_there)
+{
+	scratch_write(at("pkg/file"), "what others hold");
+	cr_assert_eq(link(at("pkg/file"), at("pkg/other-name")), 0);
+	cr_assert_eq(put_parcel_of("pkg/file", "new"), 1);
+	expect_file(at("pkg/file"), "new");
+	expect_file(at("pkg/other-name"), "what others hold");
+}
+
+Test(file_driver, a_parcel_follows_no_planted_link)
+{
+	struct parcel *parcel = parcel_new();
+	struct operation check = {
+	        .kind = OPERATION_CHECK_PARCEL, .path = "pkg", .parcel = parcel, .full = true};
+
+	scratch_write(at("other/file"), "of another package");
+	cr_assert_eq(mkdir(at("pkg"), 0755), 0);
+	cr_assert_eq(symlink("../other", at("pkg/content")), 0);
+	cr_assert_eq(symlink("../other/file", at("pkg/link")), 0);
+	cr_assert_eq(put_parcel_of("pkg/content/file", "new"), 0);
+	expect_file(at("other/file"), "of another package");
+	digest_of(view_text("of another package"),
+	        parcel_add(parcel, memory_text("pkg/content/file"), 18)->digest);
+	digest_of(view_text("of another package"), parcel_add(parcel, memory_text("pkg/link"), 18)->digest);
+	digest_of(view_text("of another package"), parcel_add(parcel, memory_text("other/file"), 18)->digest);
+	bench_run(bench, &check);
+	cr_assert_eq(check.result.right, 4, "only the file that no link leads to");
+	cr_assert_eq(put_parcel_of("pkg/link", "new"), 1); /* a link in its place is replaced, not followed */
+	expect_file(at("other/file"), "of another package");
+	parcel_unref(parcel);
+}
+
 Test(file_driver, put_takes_a_source_of_the_same_file_system_and_only_its_size)
 {
 	scratch_write(at("../source-of-test"), "0123456789");

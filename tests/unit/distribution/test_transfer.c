@@ -100,6 +100,51 @@ ON_EACH_KIND(transfer, mends_a_sealed_version)
 	manifest_unref(manifest);
 }
 
+/* Small files go many at once where the point can; what is wrong with one of them is found and mended alone.
+ */
+ON_EACH_KIND(transfer, sends_and_mends_many_small_files)
+{
+	struct manifest *manifest = room_manifest_of_many(bench, 150);
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	char *altered = room_path(tokyo, "PKG/content/1.0/d0/f7"),
+	     *missing = room_path(tokyo, "PKG/content/1.0/d1/f70"),
+	     *longer = room_path(tokyo, "PKG/content/1.0/d2/f149");
+
+	(void)kind;
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	cr_assert_eq(outcome.files, 150);
+	cr_assert_eq(outcome.bytes_sent, manifest->bytes);
+	scratch_write(altered, "FILE 7");
+	unlink(missing);
+	scratch_write(longer, "file 149 and more");
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.0", manifest);
+	cr_assert_eq(outcome.bytes_sent, strlen("file 7") + strlen("file 70") + strlen("file 149"));
+	free(altered);
+	free(missing);
+	free(longer);
+	manifest_unref(manifest);
+}
+
+/* One source among many that is not what the manifest says: its error, and no seal. */
+ON_EACH_KIND(transfer, names_the_wrong_source_among_many_small_files)
+{
+	struct manifest *manifest = room_manifest_of_many(bench, 150);
+	char *source = room_path(bench->sources, "d1/f99"),
+	     *seal = room_path(tokyo, "PKG/manifests/1.0.json");
+
+	(void)kind;
+	scratch_write(source, "FILE 99");
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_REJECT, "source_digest");
+	cr_assert_neq(access(seal, F_OK), 0);
+	free(source);
+	free(seal);
+	manifest_unref(manifest);
+}
+
 /* An attempt that died after placing its content and before sealing it; one of its files is a torso. */
 ON_EACH_KIND(transfer, resumes_what_was_placed_but_not_sealed)
 {

@@ -1,0 +1,179 @@
+/* A staging's small files, many in one step where the distribution point can. Whatever is not right after
+ * that takes the way of a single file, which knows how to mend it or to say what is wrong. */
+#include "distribution/staging.h"
+
+#include "distribution/source_parcel.h"
+#include "distribution/url.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct bundle { /* a parcel under way */
+	struct staging *staging;
+	struct parcel *parcel;
+	struct source_parcel *reading; /* NULL: not now */
+	struct step step;
+	struct bundle *next, **self; /* the staging's list */
+};
+
+static void finish(struct bundle *bundle, parcel_set right)
+{
+	struct staging *staging = bundle->staging;
+	const struct parcel *parcel = bundle->parcel;
+
+	*bundle->self = bundle->next;
+	if (bundle->next)
+		bundle->next->self = bundle->self;
+	staging->under_way--;
+	for (size_t i = 0; i < parcel->count; i++) {
+		if (parcel_set_has(right, i))
+			staging_count_file(staging, parcel->files[i].size, parcel->files[i].source != NULL);
+		else
+			staging_take_alone(staging, parcel->files[i].index);
+	}
+	parcel_unref(bundle->parcel);
+	free(bundle);
+	staging_go_on(staging);
+}
+
+static void took(struct step *step)
+{
+	const struct operation *operation = &step->operation;
+
+	finish(step->context, operation->result.status == STATUS_OK ? operation->result.right : 0);
+}
+
+static void run(struct bundle *bundle)
+{
+	struct staging *staging = bundle->staging;
+	bool full = staging->site->point->read_back_full;
+
+	bundle->step = (struct step){.driver = staging->site->driver,
+	        .agenda = staging->room->agenda,
+	        .took = took,
+	        .context = bundle,
+	        .once = true,
+	        .operation = {.kind = staging->checking ? OPERATION_CHECK_PARCEL : OPERATION_PUT_PARCEL,
+	                .path = bundle->parcel->files[0].path,
+	                .parcel = bundle->parcel,
+	                .flow = staging,
+	                .fd = -1,
+	                .size = bundle->parcel->bytes,
+	                .full = full,
+	                /* what will not be read from the device must be told by it that it is there */
+	                .lasting = !full}};
+	step_start(&bundle->step);
+}
+
+static void read_sources(void *context, bool ok)
+{
+	struct bundle *bundle = context;
+
+	bundle->reading = NULL;
+	if (!ok || bundle->staging->canceled || bundle->staging->err.status != STATUS_OK)
+		finish(bundle, 0);
+	else
+		run(bundle);
+}
+
+/* ---- what goes into one */
+
+/* Where a file below a source folder lies in it; NULL: it is no such file, or may not be read. */
+static char *path_in_source(
+        const struct staging *staging, const char *url, const struct catalogue_source **ret_source)
+{
+	struct error why;
+	char *normal, *path = NULL;
+
+	if (!url || source_allowed(staging->catalogue, url, ret_source, &normal, &why) != STATUS_OK)
+		return NULL;
+	if (url_is_file(normal)) {
+		char *folder = url_file_path((*ret_source)->prefix), *whole = url_file_path(normal);
+		path = memory_text(whole + strlen(folder));
+		free(folder);
+		free(whole);
+	}
+	free(normal);
+	return path;
+}
+
+/* False where the file has to be sent in another way, or in another parcel. */
+static bool add_to_send(struct staging *staging, struct parcel *parcel, const struct manifest_file *wanted,
+        const struct catalogue_source **source)
+{
+	const struct catalogue_source *own = NULL;
+	char *from = staging_path_to_copy(staging, wanted);
+	char *path = from ? NULL : path_in_source(staging, wanted->url, &own);
+
+	if ((!from && !path) || (own && *source && own != *source)) {
+		free(path);
+		return false;
+	}
+	if (own && !*source) {
+		*source = own;
+		parcel->source_folder = url_file_path(own->prefix);
+	}
+	struct parcel_file *file = parcel_add(parcel, staging_path_to_send(staging, wanted), wanted->size);
+	file->from = from;
+	file->source = path;
+	return true;
+}
+
+static struct parcel *pack(struct staging *staging, const struct catalogue_source **source)
+{
+	struct parcel *parcel = parcel_new();
+
+	while (staging->next < staging->manifest->count) {
+		const struct manifest_file *wanted = &staging->manifest->files[staging->next];
+		if (!parcel_has_room(parcel, wanted->size))
+			break;
+		if (staging->checking)
+			parcel_add(parcel, staging_path_to_check(staging, wanted), wanted->size);
+		else if (!add_to_send(staging, parcel, wanted, source))
+			break;
+		struct parcel_file *file = &parcel->files[parcel->count - 1];
+		memcpy(file->digest, wanted->digest, sizeof(file->digest));
+		file->executable = wanted->executable;
+		file->index = staging->next++;
+	}
+	if (parcel->count)
+		return parcel;
+	parcel_unref(parcel);
+	return NULL;
+}
+
+bool staging_start_parcel(struct staging *staging)
+{
+	const struct catalogue_source *source = NULL;
+	struct parcel *parcel = staging->site->driver->can.parcels ? pack(staging, &source) : NULL;
+
+	if (!parcel)
+		return false;
+	struct bundle *bundle = memory_alloc(sizeof(*bundle));
+	bundle->staging = staging;
+	bundle->parcel = parcel;
+	bundle->next = staging->bundles;
+	bundle->self = &staging->bundles;
+	if (bundle->next)
+		bundle->next->self = &bundle->next;
+	staging->bundles = bundle;
+	staging->under_way++;
+	if (source)
+		bundle->reading = source_parcel_read(staging->room->pool,
+		        sources_lane(staging->room->sources, source->prefix), parcel, read_sources, bundle);
+	else
+		run(bundle);
+	return true;
+}
+
+void staging_cancel_parcels(struct staging *staging)
+{
+	for (struct bundle *bundle = staging->bundles; bundle; bundle = bundle->next) {
+		if (bundle->reading)
+			source_parcel_cancel(bundle->reading);
+		else
+			step_cancel(&bundle->step);
+	}
+}

@@ -1,0 +1,130 @@
+"""Rows 7 and 8: versions of many small files, beside rsync, cp and rclone.
+
+Everything lies on a real disk, where fsync means something: below $TMPDIR, or wherever $HOLDPOINT_BENCH_DISK says. What was
+made is deleted only at the end: file systems are slow to take again what was just deleted."""
+import contextlib
+import json
+import os
+import pathlib
+import random
+import re
+import subprocess
+import tempfile
+import time
+
+from common import Row, harness, progress
+
+SIZE = 4096
+
+
+def disk():
+    return os.environ.get("HOLDPOINT_BENCH_DISK") or tempfile.gettempdir()
+
+
+def disk_words(folder):
+    return subprocess.run(["findmnt", "-nro", "FSTYPE,SOURCE", "-T", folder], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def make_files(folder, count):
+    """A tree of small files; returns path → bytes."""
+    pick = random.Random(7)
+    files = {f"d{number // 100:03}/f{number:05}": pick.randbytes(SIZE) for number in range(count)}
+    write_files(folder, files)
+    return files
+
+
+def write_files(folder, files):
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def change(files):
+    """One file in a hundred gets other bytes, and another size, since that is all that rclone sees on WebDAV."""
+    pick = random.Random(8)
+    return {path: pick.randbytes(SIZE + 1) for number, path in enumerate(files) if number % 100 == 50}
+
+
+def manifest(folder, name, files):
+    """A job's content by reference: ten thousand files are too many for a record."""
+    entries = [{"path": path, "size": len(data), "digest": harness.sha256(data), "executable": False}
+               for path, data in sorted(files.items())]
+    digest = harness.sha256(json.dumps({"files": entries}, separators=(",", ":")).encode())
+    for entry in entries:
+        entry["url"] = f"file://{folder}/{entry['path']}"
+    where = folder.parent / f"{name}.json"
+    where.write_text(json.dumps({"files": entries}))
+    return {"manifest_url": f"file://{where}", "digest": digest}
+
+
+class Round:
+    """One system with its own folder on the disk, warmed up."""
+
+    def __init__(self, stack, bootstrap, folder, points, read_back="full"):
+        self.system = harness.System(bootstrap, folder, f"bench-folders-{os.getpid()}-{random.randrange(10**6)}.", 1)
+        stack.callback(self.system.close)
+        for name, url in points.items():
+            if url is None:
+                self.system.add_file_point(name, groups=["all"], read_back=read_back)
+            else:
+                self.system.add_http_point(name, url, groups=["all"], read_back=read_back)
+        self.system.ready()
+        self.system.start("stager")
+        self.stage("WARM", "1", self.system.source("warm", {"a": b"a"}))
+
+    def stage(self, package, version, content):
+        """Seconds from the job's time in the log to its completion's."""
+        job_id = f"{package}-{version}"
+        sent = self.system.publish({"type": "create", "job_id": job_id, "package_id": package, "version": version,
+                                    "distribution_points": ["group:all"], "content": content})[0]
+        states = self.system.await_jobs(job_id, deadline=300)
+        assert states[job_id] == "completed", f"{states}\n{self.system.last_words()}"
+        began = next(r.timestamp for r in self.system.read("jobs") if (r.partition, r.offset) == sent)
+        ended = next(r.timestamp for r in self.system.read("status")
+                     if r.json["type"] == "job" and r.json["job_id"] == job_id and r.json.get("final"))
+        return (ended - began) / 1000
+
+
+def timed(*commands, then=None):
+    """Seconds of all of these at once, and then of another."""
+    began = time.monotonic()
+    running = [subprocess.Popen([str(part) for part in command]) for command in commands]
+    for process in running:
+        assert process.wait(timeout=300) == 0, process.args
+    if then:
+        subprocess.run([str(part) for part in then], check=True)
+    return time.monotonic() - began
+
+
+def same(folder, files):
+    there = {str(path.relative_to(folder)): path.read_bytes() for path in pathlib.Path(folder).rglob("*") if path.is_file()}
+    assert there == files, f"{folder}: {len(there)} files, {len(files)} wanted, or others"
+
+
+def bench_durable(bootstrap, rounds, quick):
+    count = 1000 if quick else 10000
+    what = f"{count:,} × 4 KiB to 2 folders, durable, read back (s; less is better)"
+    rows = [Row(7, what, "rsync -a --fsync × 2", "< 1", "less"), Row(7, what, "cp -r × 2 + sync -f", "≤ 1.43", "less")]
+    with contextlib.ExitStack() as stack:
+        top = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir=disk())))
+        progress(f"on {disk_words(top)}")
+        for turn in range(rounds):
+            folder = top / f"round{turn}"
+            source = folder / "src" / "files"
+            files = make_files(source, count)
+            os.sync()
+            with contextlib.ExitStack() as inner:
+                ours = Round(inner, bootstrap, folder, {"one": None, "two": None})
+                times = {"ours": ours.stage("MANY", "1", manifest(source, "files", files))}
+                for name in "one", "two":
+                    same(ours.system.base(name) / "MANY" / "content" / "1", files)
+            for way in "cp", "rsync":
+                (folder / way).mkdir()
+            os.sync()
+            times["cp"] = timed(*(["cp", "-r", source, folder / "cp" / name] for name in ("one", "two")), then=["sync", "-f", folder])
+            times["rsync"] = timed(*(["rsync", "-a", "--fsync", f"{source}/", folder / "rsync" / name] for name in ("one", "two")))
+            rows[0].add(times["ours"], times["rsync"])
+            rows[1].add(times["ours"], times["cp"])
+            progress(f"round {turn + 1}: " + ", ".join(f"{way} {seconds:.2f} s" for way, seconds in times.items()))
+    return rows
