@@ -255,6 +255,7 @@ static void read_job(const struct json_node *in, struct view text, struct fact *
 	timestamp_parse(deadline, &fact->deadline_ms); /* a duration begins where it is accepted */
 	if (json_get_object(in, "content", JSON_OPTIONAL, &node)) {
 		fact->has_content = true;
+		fact->content = raw_field(text, "content");
 		fact->digest = record_digest(&node, "digest", JSON_OPTIONAL);
 	}
 	if (json_get_array(in, "distribution_points", JSON_OPTIONAL, &node))

@@ -39,6 +39,7 @@ struct fact {
 	struct view requested_by, annotations; /* annotations: JSON text */
 	struct view points; /* JSON text of the array "distribution_points": iterate with fact_next() */
 	struct view gate;
+	struct view content; /* JSON text of the object; digest is what it brings itself, if it does */
 	bool has_content;
 	int64_t deadline_ms; /* also of release and withheld; 0: none */
 	/* job status */

@@ -366,6 +366,7 @@ static bool scan_content(struct fact_scanner *scanner, struct fact *fact)
 	if (!cursor_enter(scan_value_of(scanner, FIELD_CONTENT), &in))
 		return false;
 	fact->has_content = true;
+	fact->content = scan_value_of(scanner, FIELD_CONTENT)->text;
 	while (cursor_next(&in, &name, &value)) {
 		if (!view_is(name, "digest"))
 			continue;

@@ -63,6 +63,7 @@ static void shelf_init(struct shelf *shelf)
 	fingerprints_init(&shelf->versions, sizeof(struct version));
 	fingerprints_init(&shelf->releases, sizeof(struct release));
 	fingerprints_init(&shelf->pointers, sizeof(struct pointer));
+	fingerprints_init(&shelf->pasts, sizeof(struct past));
 }
 
 static void shelf_release(struct shelf *shelf)
@@ -72,6 +73,7 @@ static void shelf_release(struct shelf *shelf)
 	fingerprints_release(&shelf->versions);
 	fingerprints_release(&shelf->releases);
 	fingerprints_release(&shelf->pointers);
+	past_free(shelf);
 }
 
 struct verify *verify_new(const struct verify_spec *spec)

@@ -127,6 +127,8 @@ void tracked_settle(struct verify *verify, uint64_t key)
 		return;
 	if (entry->job->marks & (JOB_WAS_BURIED | JOB_WAS_REJECTED))
 		bury(verify, key, entry->job);
+	if (entry->job->marks & JOB_WAS_ACCEPTED)
+		past_add(verify, entry->job);
 	tracked_free(entry->job);
 	fingerprints_remove(&verify->jobs, entry);
 }
@@ -215,6 +217,19 @@ static void apply_origin(struct verify *verify, const struct fact *fact)
 	tracked_settle(verify, key);
 }
 
+/* Once both are known: the job's record, and that it was accepted. */
+static void check_accepted(struct verify *verify, const struct tracked *job)
+{
+	if (!(job->marks & JOB_SEEN) || !(job->marks & JOB_WAS_ACCEPTED))
+		return;
+	if (job->marks & JOB_IS_UNREADABLE)
+		violate_at(verify, VIOLATION_ANSWER_DIFFERS, LOG_STATUS,
+		        (struct position){job->position.partition, job->accepted}, job->accepted_ms,
+		        "the job at jobs/%d@%lld that it accepts cannot be read",
+		        (int)job->position.partition, (long long)job->position.offset);
+	version_learn(verify, job);
+}
+
 void apply_job(struct verify *verify, const struct fact *fact)
 {
 	uint64_t key = job_key(verify, fact->position);
@@ -235,6 +250,10 @@ void apply_job(struct verify *verify, const struct fact *fact)
 	job->topic = LOG_JOBS;
 	job->reported = fact->position;
 	job->time_ms = fact->log_time_ms;
+	job->content = content_print(verify, fact);
+	if (fact->type == FACT_UNREADABLE)
+		job->marks |= JOB_IS_UNREADABLE;
+	check_accepted(verify, job);
 	tracked_settle(verify, key);
 	apply_origin(verify, fact);
 }
@@ -372,6 +391,8 @@ static bool check_answer(struct verify *verify, const struct fact *fact, const s
 		violate(verify, VIOLATION_ANSWER_DIFFERS, fact, "its original does not lie before it");
 		return false;
 	}
+	if (fact->type == FACT_DUPLICATE)
+		check_original(verify, fact);
 	return true;
 }
 
@@ -428,11 +449,15 @@ static void accept(struct verify *verify, const struct fact *fact, struct tracke
 		        (int)job->position.partition, (long long)job->position.offset);
 	job->id = print_of(verify, fact->job_id);
 	job->version = version;
+	job->package = print_of(verify, fact->package);
+	job->accepted = fact->position.offset;
+	job->accepted_ms = fact->log_time_ms;
 	if (view_is(fact->job_type, "create"))
 		job->marks |= JOB_IS_CREATE;
 	if (fact->points.data)
 		take_targets(verify, fact, job, key);
 	check_claimed(verify, fact, job);
+	check_accepted(verify, job);
 }
 
 void apply_answer(struct verify *verify, const struct fact *fact)

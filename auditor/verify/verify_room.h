@@ -31,9 +31,10 @@ struct copy { /* by (package, version, distribution point) */
 	bool settled;    /* its last status word was staged or updated: a job that comes now arms nothing */
 };
 
-struct version {                 /* by (package, version) */
-	uint64_t key, digest;    /* as its first staged event said … */
-	int64_t offset, time_ms; /* … which lies here; offset -1: it was reported */
+struct version { /* by (package, version) */
+	uint64_t key, digest;
+	bool from_job; /* an accepted job brought the digest; else its first staged event said it … */
+	int64_t offset, time_ms; /* … which lies here; offset -1: it was reported. Else the job */
 };
 
 struct release { /* by its id; kept while it is its pointer's newest, or may still be seen current */
@@ -78,6 +79,7 @@ enum job_mark {
 	JOB_IS_CREATE = 128,
 	JOB_KNOWS_TARGETS = 256,
 	JOB_GATE_ALL = 1024,
+	JOB_IS_UNREADABLE = 2048,
 	JOB_IS_LATE = 512, /* something of it lies behind the end: what is missing is in flight */
 };
 enum {
@@ -91,7 +93,10 @@ struct claimed { /* a staged event that cites a job which is not known to want i
 struct tracked {                  /* a job: from the first that is heard of it until nothing more is due */
 	struct position position; /* where it was applied */
 	unsigned marks;
-	uint64_t payload;     /* of its record; 0: not seen */
+	uint64_t payload;              /* of its record; 0: not seen */
+	uint64_t content;              /* digest of what it brings; 0: not known, or it brings nothing */
+	uint64_t package;              /* of what it was accepted for */
+	int64_t accepted, accepted_ms; /* where in status, and when */
 	uint64_t id, version; /* of its record, or of what spoke of it first; version: (package, version) */
 	uint32_t targets;     /* 0: not known */
 	uint32_t resolved;    /* parts released, withheld or refused */
@@ -109,6 +114,16 @@ struct job_entry {
 	struct tracked *job;
 };
 
+/* The last accepted jobs of a package of which nothing more is due: as many as the stager remembers, and as
+ * many again, since it may take them for ended in another order. */
+enum { PAST_MAX = 512 };
+struct past { /* by package */
+	uint64_t key;
+	uint64_t *jobs;    /* their ids and where they were applied, see past_print(); a ring */
+	uint32_t capacity; /* of it; doubles up to PAST_MAX */
+	uint32_t count;    /* all that there ever were */
+};
+
 struct orphan {           /* an updated record whose evidence has not come yet */
 	uint64_t awaited; /* id of a release or a staged event */
 	uint64_t release, staged, copy, pointer, dp_id, digest, job_id;
@@ -120,7 +135,7 @@ struct orphan {           /* an updated record whose evidence has not come yet *
 /* What is remembered of one partition. What records cite lies on their own partition, and while one partition
  * is read, its shelf is what the caches hold. */
 struct shelf {
-	struct fingerprints staged, copies, versions, releases, pointers;
+	struct fingerprints staged, copies, versions, releases, pointers, pasts;
 };
 
 enum { BURIED_MAX = 32768, RECENT_MAX = 32768 };
@@ -187,6 +202,20 @@ void apply_staged(struct verify *verify, const struct fact *fact);
 void apply_decision(struct verify *verify, const struct fact *fact); /* release, withheld */
 /* The job may become what the copy is staged for. */
 void copy_claim(struct verify *verify, uint64_t copy, uint64_t job);
+
+/* verify_versions.c */
+uint64_t content_print(const struct verify *verify,
+        const struct fact *fact); /* of a job's; 0: none, or none that can be read */
+/* The job is accepted and its record is known: what it brings is its version's content from now on. */
+void version_learn(struct verify *verify, const struct tracked *job);
+/* Whether the staged event has its version's content. */
+bool version_agrees(struct verify *verify, const struct fact *fact, uint64_t version);
+
+/* verify_past.c */
+void past_add(struct verify *verify, const struct tracked *job);
+void past_free(struct shelf *shelf);
+/* Whether the original that a duplicate cites was accepted, under its id. */
+void check_original(struct verify *verify, const struct fact *fact);
 
 /* verify_updated.c */
 void apply_updated(struct verify *verify, const struct fact *fact);

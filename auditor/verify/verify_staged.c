@@ -89,30 +89,6 @@ static bool check_cause(struct verify *verify, const struct fact *fact, const st
 	return true;
 }
 
-static bool check_digest(struct verify *verify, const struct fact *fact, uint64_t version_print)
-{
-	struct version *version = fingerprints_need(&verify->here->versions, version_print);
-	uint64_t digest = print_of(verify, fact->digest);
-
-	if (!version->digest) {
-		version->digest = digest;
-		version->offset = fact->position.offset;
-		version->time_ms = fact->log_time_ms;
-	}
-	if (version->digest == digest)
-		return true;
-	if (version->offset >= 0) /* which of the two is wrong the log does not say here */
-		violate_at(verify, VIOLATION_DIGEST_CHANGED, LOG_STAGED,
-		        (struct position){fact->position.partition, version->offset}, version->time_ms,
-		        "version %.*s of %.*s was staged with another content at offset %lld",
-		        SHOWN(fact->version), SHOWN(fact->package), (long long)fact->position.offset);
-	version->offset = -1;
-	violate(verify, VIOLATION_DIGEST_CHANGED, fact,
-	        "version %.*s of %.*s was staged with another content before, and now with %.*s",
-	        SHOWN(fact->version), SHOWN(fact->package), SHOWN(fact->digest));
-	return false;
-}
-
 void apply_staged(struct verify *verify, const struct fact *fact)
 {
 	uint64_t id = print_of(verify, fact->id), job = job_key(verify, fact->job_position);
@@ -141,7 +117,7 @@ void apply_staged(struct verify *verify, const struct fact *fact)
 		        SHOWN(fact->id));
 		good = false;
 	}
-	good = check_digest(verify, fact, version) && good;
+	good = version_agrees(verify, fact, version) && good;
 	good = check_cause(verify, fact, copy, job, version) && good;
 	struct staged *staged = fingerprints_need(&verify->here->staged, id);
 	staged->copy = copy->key;

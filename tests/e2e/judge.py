@@ -91,9 +91,9 @@ def is_same_record(letter, source):
 
 
 def manifest_digest(content):
-    """Of content that a job brings along; None: it lies elsewhere."""
+    """Of the content that a job brings along, or of what it says lies elsewhere."""
     if "files" not in content:
-        return None
+        return content.get("digest")
     files = [{"path": f["path"], "size": f["size"], "digest": f["digest"], "executable": f.get("executable", False)}
              for f in sorted(content["files"], key=lambda f: f["path"].encode())]
     text = json.dumps({"files": files}, separators=(",", ":"), ensure_ascii=False)
@@ -164,6 +164,8 @@ class Judge:
                 answers[event.position("duplicate")].append(event)
                 if event.position("original") not in self.accepted or event.position("original") >= event.position("duplicate"):
                     self.wrong(event, "a duplicate of no accepted job")
+                elif (event.job_id, event.package_id) != self.accepted_as(event.position("original")):
+                    self.wrong(event, "a duplicate of a job with another id")
             elif event.type == "job" and event.state in ("accepted", "rejected"):
                 answers[event.position("job_position")].append(event)
         sent_on, dead = self.departures()
@@ -200,16 +202,20 @@ class Judge:
                     self.wrong(record, "a dead letter that is not byte for byte what it came from")
         return sent_on, dead
 
+    def accepted_as(self, at):
+        return self.accepted[at][0].job_id, self.accepted[at][0].package_id
+
     # -- what was accepted is what was asked for
 
     def job_at(self, at):
         try:
             return json.loads(self.jobs[at].value)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, TypeError):
             return None
 
     def judge_accepted(self):
-        for at, events in self.accepted.items():
+        contents = {}
+        for at, events in sorted(self.accepted.items()):
             record, job, event = self.jobs.get(at), self.job_at(at), events[0]
             if not record:
                 continue  # told above
@@ -222,6 +228,9 @@ class Judge:
             for field, value in wanted.items():
                 if event.fields.get(field) != value:
                     self.wrong(event, f"accepted with another {field} than the job has")
+            digest = manifest_digest(job["content"]) if "content" in job else None
+            if digest and digest != contents.setdefault((event.package_id, event.version), digest):
+                self.wrong(event, "accepted with other content than its version has")
             named = [p for p in job.get("distribution_points", []) if not p.startswith("group:")]
             if named and not set(named) <= set(event.distribution_points or []):
                 self.wrong(event, "accepted without a distribution point that the job names")

@@ -78,8 +78,8 @@ def staged_behind_its_release(history, chance):
 
 
 def digest_of_staged_changed(history, chance):
-    """Of one that is not its version's only evidence: else the log has nothing but the job's files to hold it against."""
-    staged = pick(chance, (e for e in history.entries("staged", "staged") if cited_by(history, e)))
+    """Also of one that nothing rests on, and that is its version's only evidence: then the job's content tells."""
+    staged = pick(chance, history.entries("staged", "staged"))
     if staged:
         staged.value["digest"] = FALSE_DIGEST
         return [staged, *cited_by(history, staged)]
@@ -274,6 +274,63 @@ def job_altered(history, chance):
         return [e for e in history.entries("status", "job", "accepted") if e.value["job_position"].entry is job]
 
 
+def digest_of_version_changed(history, chance):
+    """In all that was staged, released and updated of it, so that only its job tells."""
+    of_job = [e for e in history.entries("jobs") if isinstance(e.value, dict) and e.value.get("content")]
+    job = pick(chance, (e for e in of_job if any(s.value["job_position"].entry is e for s in history.entries("staged", "staged"))))
+    if job:
+        of_version = [e for topic in ("staged", "updated") for e in history.entries(topic)
+                      if e.key == job.key and e.value["version"] == job.value["version"] and "digest" in e.value]
+        for entry in of_version:
+            entry.value["digest"] = FALSE_DIGEST
+        return [e for e in of_version if e.kind()[0] == "staged"]
+
+
+def content_of_job_changed(history, chance):
+    """The job brings something else than what was staged for it, or says that it lies elsewhere with another digest."""
+    staged = pick(chance, history.entries("staged", "staged"))
+    if staged:
+        job = staged.value["job_position"].entry
+        elsewhere = {"manifest_url": "file:///src/m.json", "digest": FALSE_DIGEST}
+        files = [{**job.value["content"]["files"][0], "size": 77}]
+        job.value = {**job.value, "content": chance.choice([elsewhere, {"files": files}])}
+        return [e for e in history.entries("staged", "staged") if e.key == staged.key and e.value["version"] == staged.value["version"]]
+
+
+def accepted_with_other_content(history, chance):
+    """A second job for a version that is known is accepted, though it brings something else."""
+    accepted = pick(chance, (e for e in history.entries("status", "job", "accepted") if e.value["job_position"].entry.value.get("content")))
+    if accepted:
+        first = accepted.value["job_position"].entry
+        value = {**first.value, "job_id": "another", "content": {"files": [{**first.value["content"]["files"][0], "size": 77}]}}
+        second = append(history, Entry("jobs", first.key.decode(), value), first.partition)
+        forged = {name: field for name, field in accepted.value.items() if name != "id"}
+        forged.update(job_id="another", job_position=At(second))
+        return [append(history, Entry("status", first.key.decode(), {**forged, "id": Id(forged)}), first.partition)]
+
+
+def accepted_unreadable(history, chance):
+    accepted = pick(chance, history.entries("status", "job", "accepted"))
+    if accepted:
+        job = accepted.value["job_position"].entry
+        job.value = chance.choice([b"{broken", b"", b"{}", b"[]", None])
+        return [accepted]
+
+
+def original_false(history, chance):
+    """A duplicate of what was never accepted, or was accepted as another job."""
+    duplicate = pick(chance, history.entries("status", "duplicate"))
+    if duplicate:
+        second = duplicate.value["duplicate"].entry
+        accepted = {e.value["job_position"].entry for e in history.entries("status", "job", "accepted")}
+        others = [e for e in history.lane("jobs", second.partition) if e.offset < second.offset
+                  and not (e in accepted and isinstance(e.value, dict) and e.value.get("job_id") == duplicate.value["job_id"])]
+        other = pick(chance, others)
+        if other:
+            duplicate.value["original"] = At(other)
+            return [duplicate]
+
+
 # ---- single records
 
 def uncited(history, chance):
@@ -432,7 +489,8 @@ ALL = [staged_removed, release_before_its_staged, staged_behind_its_release, dig
        completed_for_nothing, answer_lost, answer_doubled, job_altered, on_a_wrong_partition, under_a_wrong_key, unreadable,
        id_doubled, pointer_went_back, dead_letter_altered, dead_letter_hashed, dead_letter_of_nothing, dead_letter_of_an_accepted_job,
        sent_on_with_other_bytes, staged_again, updated_of_an_overtaken_release, withheld_removed, acceptances_swapped,
-       answer_to_nothing]
+       answer_to_nothing, digest_of_version_changed, content_of_job_changed, accepted_with_other_content, accepted_unreadable,
+       original_false]
 
 
 def mutate(mutation, seed, **size):

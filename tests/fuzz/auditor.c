@@ -37,7 +37,8 @@ static void require_same(const struct fact *a, const struct fact *b)
 	SAME_NUMBER(targets);
 	SAME_VIEW(id), SAME_VIEW(package), SAME_VIEW(version), SAME_VIEW(point), SAME_VIEW(job_id);
 	SAME_VIEW(dp_id), SAME_VIEW(digest), SAME_VIEW(job_type), SAME_VIEW(requested_by);
-	SAME_VIEW(annotations), SAME_VIEW(points), SAME_VIEW(gate), SAME_VIEW(state), SAME_VIEW(reason);
+	SAME_VIEW(annotations), SAME_VIEW(points), SAME_VIEW(content), SAME_VIEW(gate), SAME_VIEW(state),
+	        SAME_VIEW(reason);
 	SAME_VIEW(detail), SAME_VIEW(missing), SAME_VIEW(outcomes), SAME_VIEW(read_back);
 	SAME_VIEW(staged_id), SAME_VIEW(previous_version), SAME_VIEW(release_id), SAME_VIEW(origin_topic);
 	SAME_POSITION(job_position), SAME_POSITION(original), SAME_POSITION(duplicate);

@@ -37,7 +37,8 @@ static void expect_equal(const struct fact *a, const struct fact *b, struct view
 	EXPECT_NUMBER(type), EXPECT_NUMBER(time_ms), EXPECT_NUMBER(has_content), EXPECT_NUMBER(deadline_ms);
 	EXPECT_VIEW(id), EXPECT_VIEW(package), EXPECT_VIEW(version), EXPECT_VIEW(point), EXPECT_VIEW(job_id);
 	EXPECT_VIEW(dp_id), EXPECT_VIEW(digest), EXPECT_VIEW(job_type), EXPECT_VIEW(requested_by);
-	EXPECT_VIEW(annotations), EXPECT_VIEW(points), EXPECT_VIEW(gate), EXPECT_VIEW(state);
+	EXPECT_VIEW(annotations), EXPECT_VIEW(points), EXPECT_VIEW(content), EXPECT_VIEW(gate),
+	        EXPECT_VIEW(state);
 	EXPECT_VIEW(reason), EXPECT_VIEW(detail), EXPECT_VIEW(missing), EXPECT_VIEW(outcomes);
 	EXPECT_VIEW(read_back), EXPECT_VIEW(staged_id), EXPECT_VIEW(previous_version),
 	        EXPECT_VIEW(release_id);
