@@ -78,6 +78,13 @@ static struct place *place_of(struct places *places, const char *name)
 	return place;
 }
 
+static bool is_its_own(const struct places *places, const char *code)
+{
+	const char *elsewhere = places->words.elsewhere;
+
+	return !elsewhere || strncmp(code, elsewhere, strlen(elsewhere)) != 0;
+}
+
 static void count_failure(struct place *place, const char *code)
 {
 	size_t i = 0;
@@ -110,7 +117,7 @@ void places_ended(struct places *places, const char *name, const char *code, uin
 	place->bytes += bytes;
 	if (code) {
 		place->failed++;
-		place->failures_in_a_row++;
+		place->failures_in_a_row += is_its_own(places, code);
 		count_failure(place, code);
 	} else {
 		place->succeeded++;

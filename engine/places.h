@@ -14,9 +14,11 @@ struct places;
 enum { PLACES_MAX = 2000, PLACE_CODES_MAX = 24 };
 
 struct places_words {
-	const char *work;  /* in metrics' names: "transfer" gives holdpoint_transfers_total … */
-	const char *label; /* whose value is the place's name */
-	bool bytes;        /* whether there is something to say of bytes and of first and further tries */
+	const char *work;      /* in metrics' names: "transfer" gives holdpoint_transfers_total … */
+	const char *label;     /* whose value is the place's name */
+	const char *elsewhere; /* a prefix of codes whose cause is not the place (NULL: there is none): they
+	                          are counted, but say nothing of it */
+	bool bytes;            /* whether there is something to say of bytes and of first and further tries */
 };
 
 struct places *places_new(const struct places_words *words);

@@ -33,8 +33,8 @@ struct stager *stager_new(const struct stager_setup *setup)
 	stager->limits = setup->limits;
 	stager->cloudevents = setup->cloudevents;
 	stager->manifests = manifests_new(setup->manifests_bytes_max);
-	stager->places = places_new(
-	        &(struct places_words){.work = "transfer", .label = "distribution_point", .bytes = true});
+	stager->places = places_new(&(struct places_words){
+	        .work = "transfer", .label = "distribution_point", .elsewhere = "source_", .bytes = true});
 	pthread_mutex_init(&stager->lock, NULL);
 	distribution_watch(stager->distribution, setup->watch_interval_ms, watch_seen, stager);
 	return stager;

@@ -1,4 +1,4 @@
-/* Errors by distribution point. */
+/* Errors by distribution point, and those of sources. */
 #include "auditor/ask/failures.h"
 
 #include "auditor/history/rows.h"
@@ -12,20 +12,35 @@
 
 /* SQLite gives, beside a lone max(), the other columns of the row that has it. */
 static const char question[] =
-        "SELECT distribution_point, error AS code, count(*) FILTER (WHERE state = 'failed') AS failed, "
+        "SELECT iif(source_fault, NULL, distribution_point) AS distribution_point, error AS code, count(*) "
+        "FILTER (WHERE state = 'failed') AS failed, "
         "count(*) FILTER (WHERE state <> 'failed') AS retrying, max(since) AS \"last time\", "
         "error_message AS message, min(next_retry) FILTER (WHERE state = 'retrying') AS \"next_retry time\", "
         "count(DISTINCT package) AS packages, "
         "(SELECT json_group_array(package) FROM (SELECT DISTINCT package FROM copy other "
-        "WHERE other.distribution_point = copy.distribution_point AND other.error = copy.error "
+        "WHERE (copy.source_fault OR other.distribution_point = copy.distribution_point) "
+        "AND other.source_fault = copy.source_fault AND other.error = copy.error "
         "AND other.state IN ('pending', 'retrying', 'failed') AND (?1 IS NULL OR package = ?1) "
-        "ORDER BY package LIMIT 5)) AS \"some_packages json\" "
+        "ORDER BY package LIMIT 5)) AS \"some_packages json\", "
+        "count(DISTINCT distribution_point) AS distribution_points, source_fault AS \"source_fault bool\" "
         "FROM copy WHERE error IS NOT NULL AND state IN ('pending', 'retrying', 'failed') "
         "AND (?1 IS NULL OR package = ?1) "
-        "GROUP BY distribution_point, error ORDER BY count(*) DESC, distribution_point, error";
+        "GROUP BY 1, error ORDER BY count(*) DESC, 1, error";
 
 enum { INDENT = 4 };
-enum { POINT, CODE, FAILED, RETRYING, LAST, MESSAGE, NEXT_RETRY, PACKAGES, SOME_PACKAGES };
+enum {
+	POINT,
+	CODE,
+	FAILED,
+	RETRYING,
+	LAST,
+	MESSAGE,
+	NEXT_RETRY,
+	PACKAGES,
+	SOME_PACKAGES,
+	POINTS,
+	SOURCE_FAULT
+};
 
 struct query *failures_ask(struct database *database, const char *package)
 {
@@ -56,6 +71,7 @@ static void print_one(struct query *query, struct fact_reader *reader, FILE *out
 	     *message = row_text(query, MESSAGE);
 	const char *colour = failed ? COLOUR_RED : COLOUR_YELLOW;
 	bool coloured = terminal_has_colour(out);
+	const char *where = point ? point : "source";
 	struct buffer words;
 
 	buffer_init(&words, 1 << 16);
@@ -64,10 +80,13 @@ static void print_one(struct query *query, struct fact_reader *reader, FILE *out
 		buffer_add_format(&words, "%lld failed%s", failed, retrying ? ", " : "");
 	if (retrying)
 		buffer_add_format(&words, "%lld retrying", retrying);
+	if (query_int(query, SOURCE_FAULT) && query_int(query, POINTS) > 1)
+		buffer_add_format(
+		        &words, ", on %lld distribution points", (long long)query_int(query, POINTS));
 	buffer_add_format(&words, ", last %s", moment_text(query_int(query, LAST)));
 	add_packages(query, reader, &words);
-	fprintf(out, "%s%s%s  ", coloured ? colour : "", point, coloured ? COLOUR_OFF : "");
-	paragraph_print(out, words.data, (int)strlen(point) + 2, INDENT, paragraph_width(out));
+	fprintf(out, "%s%s%s  ", coloured ? colour : "", where, coloured ? COLOUR_OFF : "");
+	paragraph_print(out, words.data, (int)strlen(where) + 2, INDENT, paragraph_width(out));
 	if (message) {
 		fprintf(out, "\n%*s", INDENT, "");
 		paragraph_print(out, message, INDENT, INDENT, paragraph_width(out));

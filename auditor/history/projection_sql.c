@@ -84,9 +84,11 @@ static const char put_staged[] =
 
 static const char put_point[] =
         "INSERT INTO copy (package, version, distribution_point, state, since, attempt, error, error_message,"
-        " next_retry, status_partition, status_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " next_retry, status_partition, status_offset, source_fault)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?7 GLOB 'source_*', 0))"
         " ON CONFLICT DO UPDATE SET since = iif(state = excluded.state"
         " AND status_partition = excluded.status_partition, since, excluded.since),"
+        " source_fault = iif(excluded.error = 'expired', source_fault, excluded.source_fault),"
         " state = excluded.state, attempt = excluded.attempt, error = excluded.error,"
         " error_message = excluded.error_message, next_retry = excluded.next_retry,"
         " status_partition = excluded.status_partition, status_offset = excluded.status_offset " NEWER(

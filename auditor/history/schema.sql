@@ -6,7 +6,7 @@
 -- topic) were read in: each column comes from one lane, or by a rule that order cannot change (the least,
 -- the greatest position). So are the events, one a record. All of them can be made again from the topics.
 PRAGMA application_id = 0x486f6c64; -- "Hold"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- What this file is of: prefix (of the topics); events, values ("yes" or "no": whether it keeps them).
 CREATE TABLE meta (
@@ -96,6 +96,7 @@ CREATE TABLE copy (
 	since INTEGER NOT NULL,     -- when it became that
 	attempt INTEGER,            -- NULL: there is no status of it yet
 	error TEXT,                 -- code
+	source_fault INTEGER NOT NULL DEFAULT 0, -- 1: the error is its source's, not the distribution point's: source_…, or expired after one
 	error_message TEXT,
 	next_retry INTEGER,
 	status_partition INTEGER,   -- where its last status lies
@@ -198,10 +199,10 @@ SELECT partition, "offset", job_id, package, version, state, held,
 	waiting_staged, waiting_targets, waiting_missing
 FROM job WHERE held IS NOT NULL;
 
--- What goes wrong where: each distribution point's errors by code, how often they were met, and how many
--- copies they keep from their end now.
+-- What goes wrong where: each distribution point's errors by code, whether they are a source's, how often they
+-- were met, and how many copies they keep from their end now.
 CREATE VIEW failures_by_distribution_point AS
-SELECT distribution_point, reason AS error, count(*) AS times,
+SELECT distribution_point, reason AS error, reason GLOB 'source_*' AS source_fault, count(*) AS times,
 	count(*) FILTER (WHERE state = 'failed') AS failed,
 	count(DISTINCT package) AS packages, min(logged) AS first, max(logged) AS last,
 	(SELECT count(*) FROM copy WHERE copy.distribution_point = event.distribution_point

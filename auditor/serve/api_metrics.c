@@ -179,12 +179,21 @@ static void add_tables(struct database *database, struct buffer *out)
 	add_counts(database, out, "dead_letters_total", "reason", true, REASONS_MAX,
 	        "SELECT coalesce(reason, ''), count(*) FROM event WHERE type = 'dead_letter' GROUP BY 1"
 	        " ORDER BY 2 DESC");
-	head(out, "copies_failed", "gauge", "Copies whose staging or update failed.");
+	head(out, "copies_failed", "gauge",
+	        "Copies whose staging or update failed, but for those of which the source is at fault.");
 	add_counts(database, out, "copies_failed", "distribution_point", false, POINTS_MAX,
-	        "SELECT distribution_point, count(*) FILTER (WHERE state = 'failed') FROM copy GROUP BY 1");
-	head(out, "copies_retrying", "gauge", "Copies that met an error and are tried again.");
+	        "SELECT distribution_point, count(*) FILTER (WHERE state = 'failed' AND NOT source_fault) "
+	        "FROM copy GROUP BY 1");
+	head(out, "copies_retrying", "gauge", "Copies that met an error and are tried again, likewise.");
 	add_counts(database, out, "copies_retrying", "distribution_point", false, POINTS_MAX,
-	        "SELECT distribution_point, count(*) FILTER (WHERE state = 'retrying') FROM copy GROUP BY 1");
+	        "SELECT distribution_point, count(*) FILTER (WHERE state = 'retrying' AND NOT source_fault) "
+	        "FROM copy GROUP BY 1");
+	head(out, "copies_source_failing", "gauge",
+	        "Copies that their source keeps from being staged, by its error.");
+	add_counts(database, out, "copies_source_failing", "code", true, REASONS_MAX,
+	        "SELECT error, count(*) FROM copy WHERE source_fault AND state IN ('pending', 'retrying', "
+	        "'failed')"
+	        " GROUP BY 1 ORDER BY 2 DESC");
 }
 
 /* ---- of the server */

@@ -76,6 +76,24 @@ static void put_rates(struct asking *asking)
 	json_end(out, '}');
 }
 
+/* SQLite gives, beside a lone max(), the other columns of the row that has it. */
+static const char sources_sql[] =
+        "SELECT error, count(*), count(DISTINCT package), count(DISTINCT distribution_point), max(since),"
+        " package, version, error_message FROM copy"
+        " WHERE source_fault AND state IN ('pending', 'retrying', 'failed') GROUP BY error ORDER BY 2 DESC "
+        "LIMIT 20";
+
+static void add_source(struct buffer *out, struct query *query)
+{
+	static const char *const names[] = {"error", "copies", "packages", "distribution_points", "since",
+	        "package", "version", "error_message"};
+
+	json_begin(out, '{');
+	for (int i = 0; i < (int)(sizeof(names) / sizeof(*names)); i++)
+		put_column(out, names[i], query, i);
+	json_end(out, '}');
+}
+
 enum status answer_overview(struct asking *asking, struct error *err)
 {
 	struct buffer *out = asking->out;
@@ -100,6 +118,10 @@ enum status answer_overview(struct asking *asking, struct error *err)
 		return status;
 	json_key(out, "distribution_points");
 	status = add_points(asking, err);
+	if (status != STATUS_OK)
+		return status;
+	json_key(out, "sources");
+	status = add_rows(query_new(asking->database, sources_sql), add_source, out, err);
 	json_end(out, '}');
 	return status;
 }
@@ -107,13 +129,17 @@ enum status answer_overview(struct asking *asking, struct error *err)
 /* ---- distribution points */
 
 /* health: 0 good, 1 slow, 2 failing */
-/* The newest news of each point are its copy's that changed last. */
+/* The newest news of each point are its copy's that changed last; what its source is at fault for is no news
+ * of it. */
 static const char points_sql[] =
         "WITH name AS (" POINT_NAMES "), count_of AS ("
         " SELECT distribution_point, count(*) AS copies,"
         "  count(*) FILTER (WHERE state = 'pending') AS pending_copies,"
-        "  count(*) FILTER (WHERE state = 'retrying') AS retrying_copies,"
-        "  count(*) FILTER (WHERE state = 'failed') AS failed_copies FROM copy GROUP BY distribution_point)"
+        "  count(*) FILTER (WHERE state = 'retrying' AND NOT source_fault) AS retrying_copies,"
+        "  count(*) FILTER (WHERE state = 'failed' AND NOT source_fault) AS failed_copies,"
+        "  count(*) FILTER (WHERE source_fault AND state IN ('pending', 'retrying', 'failed')) AS "
+        "source_copies"
+        " FROM copy GROUP BY distribution_point)"
         " SELECT name.distribution_point, coalesce(copies, 0), coalesce(pending_copies, 0),"
         "  coalesce(retrying_copies, 0), coalesce(failed_copies, 0),"
         "  (SELECT max(staged) FROM copy c WHERE c.distribution_point = name.distribution_point),"
@@ -122,11 +148,12 @@ static const char points_sql[] =
         "   AND c.staged >= ?1), 0),"
         "  news.error, news.error_message,"
         "  EXISTS (SELECT 1 FROM copy c WHERE c.distribution_point = name.distribution_point"
-        "   AND c.state = 'pending' AND c.since < ?2)"
+        "   AND c.state = 'pending' AND c.since < ?2), coalesce(source_copies, 0)"
         " FROM name LEFT JOIN count_of USING (distribution_point)"
         " LEFT JOIN copy news ON (news.package, news.distribution_point, news.version) ="
         "  (SELECT c.package, c.distribution_point, c.version FROM copy c"
-        "   WHERE c.distribution_point = name.distribution_point ORDER BY c.since DESC LIMIT 1)"
+        "   WHERE c.distribution_point = name.distribution_point AND c.source_fault = 0 ORDER BY c.since "
+        "DESC LIMIT 1)"
         " ORDER BY name.distribution_point";
 
 static const char *health(struct query *query)
@@ -145,7 +172,7 @@ static void add_point(struct buffer *out, struct query *query)
 	put_column(out, "pending", query, 2);
 	put_column(out, "retrying", query, 3);
 	put_column(out, "failed", query, 4);
-	json_put_int(out, "drift", 0);
+	put_column(out, "source_faults", query, 11);
 	put_column(out, "last_staged", query, 5);
 	put_column(out, "last_updated", query, 6);
 	put_column(out, "staged_bytes_hour", query, 7);

@@ -5,7 +5,7 @@ import {chart} from "./chart.js";
 import {h} from "./dom.js";
 import {count, plural} from "./format.js";
 import {icon, tone} from "./icon.js";
-import {badge, empty, foreign, heading, jobTable, section} from "./parts.js";
+import {badge, empty, foreign, heading, jobTable, reason, section, table, time} from "./parts.js";
 import {pointTable} from "./view-points.js";
 import {link} from "./router.js";
 
@@ -55,6 +55,19 @@ function troubled(points) {
 		found.length > MOST_POINTS && h("p", {class: "more"}, h("a", {href: link("distribution-points")}, `And ${found.length - MOST_POINTS} more`))];
 }
 
+/** What is nobody's fault who stages it: by error, with the newest one's words. */
+function sources(entries) {
+	return table("Sources that fail", [
+		{name: "Error", cell: (entry) => badge("retrying", entry.error), kind: "tight plain"},
+		{name: "Copies", cell: (entry) => count(entry.copies), kind: "number"},
+		{name: "Packages", cell: (entry) => count(entry.packages), kind: "number"},
+		{name: "Points", cell: (entry) => count(entry.distribution_points), kind: "number"},
+		{name: "Newest", cell: (entry) => h("a", {href: link("packages", entry.package)}, foreign(`${entry.package} ${entry.version}`)), kind: "id plain"},
+		{name: "Since", cell: (entry) => time(entry.since), kind: "number"},
+		{name: "Why", cell: (entry) => reason(undefined, entry.error_message), kind: "wide plain"},
+	], entries, (entry) => entry.error);
+}
+
 export function render(data) {
 	const held = (data.held ?? []).slice(0, MOST_HELD);
 	return h("div", {class: "view overview"},
@@ -65,5 +78,6 @@ export function render(data) {
 		section("Held now, and why", {}, held.length ? jobTable("Held jobs, those held longest first", held)
 			: h("p", {class: "calm"}, badge("good", "no job is held")),
 		held.length < data.totals.jobs_held && h("p", {class: "more"}, h("a", {href: link("jobs", {state: "held"})}, `All ${count(data.totals.jobs_held)} held jobs`))),
-		section("Slow or failing distribution points", {}, troubled(data.distribution_points ?? [])));
+		section("Slow or failing distribution points", {}, troubled(data.distribution_points ?? [])),
+		data.sources?.length > 0 && section("Sources that fail", {}, sources(data.sources)));
 }

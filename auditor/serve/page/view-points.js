@@ -22,7 +22,7 @@ export function pointTable(label, points) {
 		{name: "Pending", cell: (point) => worry(point.pending, "pending"), kind: "number"},
 		{name: "Retrying", cell: (point) => worry(point.retrying, "retrying"), kind: "number"},
 		{name: "Failed", cell: (point) => worry(point.failed, "failed"), kind: "number"},
-		{name: "Drift", cell: (point) => worry(point.drift, "drift"), kind: "number"},
+		{name: "Source’s fault", cell: (point) => worry(point.source_faults, "retrying"), kind: "number"},
 		{name: "Staged, 1 h", cell: (point) => bytes(point.staged_bytes_hour), kind: "number"},
 		{name: "Last staged", cell: (point) => time(point.last_staged), kind: "number"},
 		{name: "Last updated", cell: (point) => time(point.last_updated), kind: "number"},

@@ -354,6 +354,24 @@ Test(api, tells_points_apart_by_their_newest_news)
 	expect_in("/api/overview", "\"copies_retrying\":1,\"copies_failed\":0");
 }
 
+Test(api, blames_no_point_for_a_source)
+{
+	const char *body;
+
+	give_staged(0, "paris");
+	give_point("tokyo", "retrying", "source_missing");
+	settle();
+	expect_in("/api/distribution-points", "{\"name\":\"tokyo\",\"health\":\"good\"");
+	expect_in("/api/distribution-points", "\"retrying\":0,\"failed\":0,\"source_faults\":1");
+	expect_in("/api/overview", "\"sources\":[{\"error\":\"source_missing\",\"copies\":1,\"packages\":1,"
+	                           "\"distribution_points\":1,");
+	ask_http("/metrics", &body);
+	cr_expect(strstr(body, "\nholdpoint_auditor_copies_source_failing{code=\"source_missing\"} 1\n"),
+	        "%s", body);
+	cr_expect(strstr(body, "\nholdpoint_auditor_copies_retrying{distribution_point=\"tokyo\"} 0\n"), "%s",
+	        body);
+}
+
 Test(api, pages_events_newest_first)
 {
 	for (int64_t i = 0; i < 5; i++) {

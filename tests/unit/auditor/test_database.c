@@ -266,7 +266,7 @@ Test(database_open, refuses_tables_of_another_version_or_of_something_else)
 {
 	const char *path = new_file();
 	struct database *database = open_ok(path, ALL);
-	struct query *query = query_new(database, "PRAGMA user_version = 2");
+	struct query *query = query_new(database, "PRAGMA user_version = 3");
 	struct error err;
 	bool row;
 
@@ -474,6 +474,33 @@ Test(copy, says_since_when_it_is_what_it_is)
 	        "paris|dp_unreachable|2|1");
 	put(database, point_status(3, "staged"));
 	cr_assert_str_eq(ask(database, "SELECT state, since, error FROM copy"), "staged|1003|NULL");
+	database_close(database);
+}
+
+static struct fact failing(int64_t offset, const char *state, const char *code)
+{
+	struct fact fact = point_status(offset, state);
+
+	fact.reason = view_text(code);
+	return fact;
+}
+
+Test(copy, says_whether_its_source_is_at_fault_also_once_it_expired)
+{
+	struct database *database = open_ok(NULL, ALL);
+	static const char sql[] = "SELECT state, error, source_fault FROM copy";
+
+	put(database, failing(1, "retrying", "source_missing"));
+	cr_assert_str_eq(ask(database, sql), "retrying|source_missing|1");
+	put(database, failing(2, "failed", "expired"));
+	cr_assert_str_eq(ask(database, sql), "failed|expired|1");
+	put(database, failing(3, "retrying", "dp_timeout"));
+	cr_assert_str_eq(ask(database, sql), "retrying|dp_timeout|0");
+	put(database, failing(4, "failed", "expired"));
+	cr_assert_str_eq(ask(database, sql), "failed|expired|0");
+	cr_assert_str_eq(ask(database, "SELECT group_concat(error || ' ' || source_fault) FROM"
+	                               " (SELECT * FROM failures_by_distribution_point ORDER BY error)"),
+	        "dp_timeout 0,expired 0,source_missing 1");
 	database_close(database);
 }
 

@@ -205,11 +205,17 @@ Test(failures_print, groups_by_point_and_error_with_the_latest_words, .init = be
 	add_point("C", "paris", "retrying", "dp_full", 3000);
 	add_point("D", "tokyo", "retrying", "dp_full", 4000);
 	add_point("D", "tokyo", "staged", NULL, 5000);
+	add_point("E", "paris", "retrying", "source_missing", 6000);
+	add_point("E", "tokyo", "retrying", "source_missing", 6000);
+	add_point("F", "tokyo", "failed", "source_missing", 7000);
 	query = failures_ask(database, NULL);
 	cr_assert_eq(failures_print(query, out, &count, &err), STATUS_OK);
 	query_free(query);
-	cr_assert_eq(count, 2, "tokyo is well again");
+	cr_assert_eq(count, 3, "tokyo is well again");
 	cr_assert_str_eq(printed(),
+	        "source  source_missing: 1 failed, 2 retrying, on 2 distribution points, last "
+	        "1970-01-01T00:00:07Z; E, F\n"
+	        "    the latest words\n"
 	        "paris  dp_unreachable: 1 failed, 1 retrying, last 1970-01-01T00:00:02Z; A, B\n"
 	        "    the latest words\n"
 	        "paris  dp_full: 1 retrying, last 1970-01-01T00:00:03Z; C\n"

@@ -9,7 +9,8 @@ static struct buffer text;
 
 static void init(void)
 {
-	places = places_new(&(struct places_words){.work = "transfer", .label = "place", .bytes = true});
+	places = places_new(&(struct places_words){
+	        .work = "transfer", .label = "place", .elsewhere = "source_", .bytes = true});
 	buffer_init(&text, 4 << 20);
 }
 
@@ -50,6 +51,17 @@ Test(places, count_what_became_of_the_work)
 	expect("\nholdpoint_transfer_sent_bytes_total{place=\"paris\"} 111\n");
 	expect("\nholdpoint_transfer_last_success_timestamp_seconds{place=\"paris\"} 1.700\n");
 	expect("\nholdpoint_transfers_under_way{place=\"paris\"} 0\n");
+}
+
+Test(places, are_not_blamed_for_what_is_elsewhere)
+{
+	places_began(places, "paris", false);
+	places_ended(places, "paris", "dp_timeout", 0, 1500);
+	places_began(places, "paris", true);
+	places_ended(places, "paris", "source_missing", 0, 1600);
+	expect("\nholdpoint_transfer_consecutive_failures{place=\"paris\"} 1\n");
+	expect("\nholdpoint_transfer_errors_total{place=\"paris\",code=\"source_missing\"} 1\n");
+	expect("\nholdpoint_transfers_total{place=\"paris\",result=\"failed\"} 2\n");
 }
 
 Test(places, are_bounded)
