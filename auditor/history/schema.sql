@@ -115,7 +115,7 @@ CREATE TABLE copy (
 	PRIMARY KEY (package, distribution_point, version)
 ) WITHOUT ROWID;
 CREATE INDEX copy_state ON copy (state);
-CREATE INDEX copy_distribution_point ON copy (distribution_point, state);
+CREATE INDEX copy_distribution_point ON copy (distribution_point, state, source_fault);
 
 -- One row for each distribution point that a package is, or is to be, current on.
 CREATE TABLE pointer (

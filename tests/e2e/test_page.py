@@ -443,6 +443,6 @@ def test_the_page_asks_for_nothing_from_elsewhere(site):
     answer = site.get("")
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
-    for path in (harness.ROOT / "auditor" / "page").iterdir():
+    for path in (harness.ROOT / "auditor" / "serve" / "page").iterdir():
         text = path.read_text()
         assert "innerHTML" not in text and "http://" not in text.replace("http://www.w3.org", "") and "https://" not in text, path.name

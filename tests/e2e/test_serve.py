@@ -309,7 +309,7 @@ def test_the_page_and_what_is_refused(system):
         answer = auditor.ask("/" + path.decode())
         kind = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
         assert (answer.code, answer.headers["Content-Type"]) == (200, kind[path.decode().rsplit(".")[-1]])
-    folder = harness.ROOT / "auditor" / "page"
+    folder = harness.ROOT / "auditor" / "serve" / "page"
     for path in folder.iterdir():
         assert auditor.ask("/" + path.name).body == path.read_bytes()
     assert auditor.ask("/", headers={"If-None-Match": page.headers["ETag"]}).code == 304
