@@ -88,7 +88,7 @@ void pass_time(struct gate_turn *turn)
 void gate_apply(
         struct gate_state *state, const struct gate_event *event, int64_t now_ms, const struct gate_out *out)
 {
-	struct gate_turn turn = {.state = state, .now_ms = now_ms, .out = out};
+	struct gate_turn turn = {.state = state, .now_ms = now_ms, .out = out, .look_from = INT64_MAX};
 
 	pass_time(&turn);
 	switch (event->kind) {
@@ -136,10 +136,8 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t gate_wake_at(const struct gate_state *state)
 {
-	int64_t at = INT64_MAX;
+	int64_t at = gate_live_until(state);
 
-	for (size_t i = 0; i < state->live_count; i++)
-		at = earlier(at, state->live[i]->work->deadline_ms);
 	for (size_t i = 0; i < state->versions.count; i++) {
 		const struct gate_version *version = state->versions.items[i];
 

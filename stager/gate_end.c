@@ -115,6 +115,10 @@ static void expire(struct gate_turn *turn, struct gate_job *job)
 
 void jobs_expire(struct gate_turn *turn)
 {
+	turn->state->live_until_ms = gate_live_until(turn->state);
+	turn->state->live_until_stale = false;
+	if (turn->state->live_until_ms > turn->now_ms)
+		return;
 	for (size_t i = 0; i < turn->state->live_count;) {
 		struct gate_job *job = turn->state->live[i];
 

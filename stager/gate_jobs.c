@@ -95,10 +95,10 @@ static bool is_staged_everywhere(const struct gate_version *version, const struc
 static enum status check_room(const struct gate_state *state, const struct gate_request *request, size_t held,
         const struct gate_version *version, const struct targets *targets, struct error *err)
 {
-	size_t live_targets;
-	size_t live = gate_live_of_type(state, request->type, &live_targets);
+	size_t live = state->live_updates, live_targets = state->held_targets;
 
 	if (request->type == JOB_CREATE) {
+		live = state->live_count - state->live_updates;
 		if (live < state->limits->creates_max)
 			return STATUS_OK;
 		return error_set(err, STATUS_REJECT, "overloaded",
@@ -203,19 +203,35 @@ static void learn_content(
 	version_give_targets(turn, version);
 }
 
+static void accept_content(
+        struct gate_turn *turn, const struct gate_request *request, const struct gate_job *job)
+{
+	const struct gate_state *state = turn->state;
+
+	learn_content(turn, request, job);
+	for (size_t i = 0; i < state->live_count; i++)
+		if (strcmp(state->live[i]->work->version, request->version) == 0)
+			stagings_keep(turn, state->live[i]);
+	updates_look_at(turn, request->version);
+}
+
+/* Without content: no other job finds anything new. */
+static void accept_update(struct gate_turn *turn, struct gate_job *job)
+{
+	stagings_keep(turn, job);
+	update_look_at(turn, job);
+}
+
 static void accept(struct gate_turn *turn, const struct gate_request *request, const struct targets *targets)
 {
-	struct gate_state *state = turn->state;
 	struct gate_job *job = job_new(turn, request, targets);
 
 	say_accepted(turn, job, request);
 	if (request->digest != NULL)
-		learn_content(turn, request, job);
-	for (size_t i = 0; i < state->live_count; i++)
-		if (strcmp(state->live[i]->work->version, request->version) == 0)
-			stagings_keep(turn, state->live[i]);
+		accept_content(turn, request, job);
+	else
+		accept_update(turn, job);
 	pass_time(turn); /* its deadline may have passed before it came */
-	updates_look_at(turn, request->version);
 	updates_let_through(turn);
 	creates_end_done(turn, request->version);
 }

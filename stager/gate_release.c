@@ -35,7 +35,7 @@ static void withhold_superseded(
 	snprintf(detail, sizeof(detail), "a later update (jobs/%d@%lld) was released there first",
 	        (int)point->released.partition, (long long)point->released.offset);
 	say_withheld(turn, job, target, "superseded", detail);
-	job->work->look = true;
+	update_look_at(turn, job);
 }
 
 /* A release supersedes the older updates that are not resolved on its DP. */
@@ -180,13 +180,20 @@ static void update_advance(struct gate_turn *turn, struct gate_job *job)
 		tell_held(turn, job, version);
 }
 
+void update_look_at(struct gate_turn *turn, struct gate_job *job)
+{
+	job->work->look = true;
+	if (job->position.offset < turn->look_from)
+		turn->look_from = job->position.offset;
+}
+
 void updates_look_at(struct gate_turn *turn, const char *version)
 {
 	for (size_t i = 0; i < turn->state->live_count; i++) {
 		struct gate_job *job = turn->state->live[i];
 
 		if (job->work->type == JOB_UPDATE && strcmp(job->work->version, version) == 0)
-			job->work->look = true;
+			update_look_at(turn, job);
 	}
 }
 
@@ -194,25 +201,23 @@ void updates_look_at(struct gate_turn *turn, const char *version)
  * at again: what it supersedes leaves their gate. */
 void updates_let_through(struct gate_turn *turn)
 {
-	for (size_t i = 0; i < turn->state->live_count;) {
+	for (size_t i; (i = gate_live_from(turn->state, turn->look_from)) < turn->state->live_count;) {
 		struct gate_job *job = turn->state->live[i];
 
-		if (!job->work->look) {
-			i++;
-			continue;
+		turn->look_from = job->position.offset + 1;
+		if (job->work->look) {
+			job->work->look = false;
+			update_advance(turn, job);
 		}
-		job->work->look = false;
-		update_advance(turn, job);
-		i = 0;
 	}
+	turn->look_from = INT64_MAX;
 }
 
 void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *const *names, size_t count)
 {
 	const struct gate_limits *limits = turn->state->limits;
-	size_t held;
+	size_t held = turn->state->held_targets;
 
-	gate_live_of_type(turn->state, JOB_UPDATE, &held);
 	if (held + count > limits->held_targets_max) {
 		char detail[200];
 
@@ -223,9 +228,9 @@ void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *cons
 		job_end(turn, job);
 		return;
 	}
-	gate_job_set_targets(job, names, count);
+	gate_live_set_targets(turn->state, job, names, count);
 	job->work->held_staged = UINT32_MAX; /* whatever it waits for now is news */
-	job->work->look = true;
+	update_look_at(turn, job);
 	touch_job(turn, job);
 	for (size_t i = 0; i < count; i++)
 		if (is_resolved(turn->state, job, i))

@@ -85,8 +85,15 @@ struct gate_state {
 	const struct gate_limits *limits;
 	struct table versions, points;
 	struct gate_job **live, **ended; /* by order of application; by ended_number */
+	uint32_t *live_hashes,
+	        *ended_hashes; /* of their ids, so that hundreds are passed by at little cost */
 	size_t live_count, live_capacity, ended_count, ended_capacity;
 	size_t staging_count; /* of all versions */
+
+	/* What is asked of the live jobs with every event; it follows from them. */
+	size_t live_updates, held_targets; /* updates, and the targets that they have in all */
+	int64_t live_until_ms;             /* their first deadline … */
+	bool live_until_stale;             /* … unless that job has left */
 };
 
 enum gate_row_kind { ROW_VERSION, ROW_STAGING, ROW_POINT, ROW_JOB };
@@ -118,12 +125,15 @@ void staging_set_phase(struct gate_version *version, struct gate_staging *stagin
 
 struct gate_job *gate_job_new(const char *id, const char *payload, struct position position); /* live */
 void gate_job_free(struct gate_job *job);
-void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t count);
+void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t count); /* not live yet */
 void gate_job_forget_work(struct gate_job *job); /* keeps the identity only */
 void gate_live_add(struct gate_state *state, struct gate_job *job);
 void gate_live_remove(struct gate_state *state, struct gate_job *job);
-size_t gate_live_of_type(
-        const struct gate_state *state, enum job_type type, size_t *ret_targets); /* how many */
+void gate_live_set_targets(
+        struct gate_state *state, struct gate_job *job, const char *const *names, size_t count);
+size_t gate_live_from(
+        const struct gate_state *state, int64_t offset); /* index of the first applied there or later */
+int64_t gate_live_until(const struct gate_state *state); /* the first deadline; INT64_MAX: none */
 void gate_ended_add(struct gate_state *state, struct gate_job *job);
 void gate_ended_remove(struct gate_state *state, struct gate_job *job);
 

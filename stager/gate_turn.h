@@ -10,6 +10,7 @@ struct gate_turn {
 	const struct gate_out *out;
 	struct gate_row *rows; /* of what was touched, each once */
 	size_t row_count, row_capacity;
+	int64_t look_from; /* no update before this offset is to be looked at */
 };
 
 /* Its row is to be written at the end of the turn. */
@@ -40,6 +41,7 @@ void stagings_keep(struct gate_turn *turn, const struct gate_job *job);
 /* gate_release.c */
 /* The job's targets are known at last: those on which a later job was released meanwhile are withheld. */
 void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *const *names, size_t count);
+void update_look_at(struct gate_turn *turn, struct gate_job *job);
 void updates_look_at(struct gate_turn *turn, const char *version); /* something of this version has changed */
 /* Lets through and withholds what may be, until nothing more follows. */
 void updates_let_through(struct gate_turn *turn);

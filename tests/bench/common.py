@@ -50,10 +50,10 @@ def system(stack, bootstrap, name, partitions=PARTITIONS):
     return made
 
 
-def create_topics(bootstrap, names):
+def create_topics(bootstrap, names, config=None):
     from confluent_kafka.admin import AdminClient, NewTopic
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
+    for future in admin.create_topics([NewTopic(name, PARTITIONS, 1, config=config or {}) for name in names]).values():
         future.result(30)
     harness.wait_until("the topics have leaders", lambda: (lambda known: all(
         name in known and len(known[name].partitions) == PARTITIONS and
@@ -77,8 +77,50 @@ def fill(bootstrap, topic, jobs):
     assert producer.flush(60) == 0
 
 
-def bare_loop(bootstrap, source, count, linger, batch, *outs):
-    done = subprocess.run([BENCH / "bench_bare_loop", bootstrap, source, str(count), str(linger), str(batch), *outs],
+def bare_loop(bootstrap, source, count, linger, batch, *outs, switches=()):
+    done = subprocess.run([BENCH / "bench_bare_loop", *switches, bootstrap, source, str(count), str(linger), str(batch), *outs],
                           capture_output=True, text=True, check=True, timeout=300)
     result = json.loads(done.stdout)
     return result["records"] / result["seconds"]
+
+
+def topic_ends(bootstrap, topic):
+    """The sum of a topic's end offsets, control records included."""
+    from confluent_kafka import Consumer, TopicPartition
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
+    ends = sum(consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(PARTITIONS))
+    consumer.close()
+    return ends
+
+
+def append_times(bootstrap, topic):
+    """When the broker appended each committed record (ms); the topic has LogAppendTime."""
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench", "isolation.level": "read_committed",
+                         "enable.partition.eof": True, "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
+    times, ended = [], 0
+    while ended < PARTITIONS:
+        for message in consumer.consume(10000, 0.1):
+            if message.error():
+                assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+                ended += 1
+            else:
+                times.append(message.timestamp()[1])
+    consumer.close()
+    return sorted(times)
+
+
+def await_records(bootstrap, topic, count, deadline=300):
+    """Until a topic has so many committed records; returns when each was appended."""
+    harness.wait_until(f"{topic} is that long", lambda: topic_ends(bootstrap, topic) >= count, deadline, every=0.2)
+    harness.wait_until(f"{topic} has {count} records", lambda: len(append_times(bootstrap, topic)) >= count, every=0.2)
+    times = append_times(bootstrap, topic)
+    assert len(times) == count, f"{len(times)} records in {topic}, not {count}"
+    return times
+
+
+def steady_rate(times):
+    """Records a second once the first quarter is written: starts of processes and machines of any kind don't count."""
+    first = len(times) // 4
+    return (len(times) - first) * 1000 / (times[-1] - times[first])
