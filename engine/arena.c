@@ -100,8 +100,11 @@ void arena_clear(struct arena *arena)
 {
 	size_t kept = 0;
 	struct arena_block **at = &arena->first;
+	bool used = arena->current != NULL;
 
-	while (*at && kept + (*at)->size <= KEEP_MOST) {
+	/* what was used now will be again; of the rest a little */
+	while (*at && (used || kept + (*at)->size <= KEEP_MOST)) {
+		used = used && *at != arena->current;
 		kept += (*at)->size;
 		at = &(*at)->next;
 	}

@@ -15,6 +15,8 @@
 enum {
 	HEADERS_MAX = 16,
 	KEPT_MESSAGES_MAX = 8192,
+	KEPT_SCRATCH_MAX = 64 << 10,
+	SCRATCHES = 2,
 };
 
 struct outbox {
@@ -23,6 +25,7 @@ struct outbox {
 	size_t count, capacity, bytes;
 	struct outbox_tally tallies[OUTBOX_LANES];
 	bool overfull;
+	struct buffer scratch[SCRATCHES];
 
 	struct view key;                   /* about: copied */
 	const struct outbox_header *trace; /* in the arena, shared by all records about key; NULL: none */
@@ -33,7 +36,11 @@ struct outbox {
 
 struct outbox *outbox_new(void)
 {
-	return memory_alloc(sizeof(struct outbox));
+	struct outbox *outbox = memory_alloc(sizeof(*outbox));
+
+	for (int i = 0; i < SCRATCHES; i++)
+		buffer_init(&outbox->scratch[i], OUTBOX_VALUE_MAX);
+	return outbox;
 }
 
 void outbox_free(struct outbox *outbox)
@@ -41,20 +48,36 @@ void outbox_free(struct outbox *outbox)
 	if (!outbox)
 		return;
 	arena_release(&outbox->arena);
+	for (int i = 0; i < SCRATCHES; i++)
+		buffer_release(&outbox->scratch[i]);
 	free(outbox->messages);
 	free(outbox);
 }
 
+/* What a busy shard has needed it will need again; what it has not is given back. */
 void outbox_clear(struct outbox *outbox)
 {
 	arena_clear(&outbox->arena);
-	if (outbox->capacity > KEPT_MESSAGES_MAX) {
+	if (outbox->capacity > KEPT_MESSAGES_MAX && outbox->count < outbox->capacity / 4) {
 		free(outbox->messages);
 		outbox->messages = NULL;
 		outbox->capacity = 0;
 	}
-	*outbox = (struct outbox){
-	        .arena = outbox->arena, .messages = outbox->messages, .capacity = outbox->capacity};
+	for (int i = 0; i < SCRATCHES; i++)
+		if (outbox->scratch[i].capacity > KEPT_SCRATCH_MAX)
+			buffer_release(&outbox->scratch[i]);
+	outbox->count = outbox->bytes = 0;
+	memset(outbox->tallies, 0, sizeof(outbox->tallies));
+	outbox->overfull = false;
+	outbox->key = (struct view){NULL, 0};
+	outbox->trace = NULL;
+	outbox_record_is(outbox, NULL);
+}
+
+struct buffer *outbox_scratch(struct outbox *outbox, int which)
+{
+	buffer_clear(&outbox->scratch[which]);
+	return &outbox->scratch[which];
 }
 
 static size_t size_of(const struct outbox_message *message)

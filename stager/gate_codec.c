@@ -9,20 +9,29 @@
 
 enum { JOB_ENDED = 1, JOB_IS_UPDATE = 2, JOB_HAS_CONTENT = 4, JOB_GATES_ALL = 8 };
 
+static void add_row_name(struct buffer *out, const char *kind, const char *name)
+{
+	buffer_add_text(out, kind);
+	buffer_add(out, "/", 1);
+	buffer_add_text(out, name);
+}
+
 void gate_row_name(const struct gate_row *row, struct buffer *out)
 {
 	switch (row->kind) {
 	case ROW_VERSION:
-		buffer_add_format(out, "v/%s", row->version->name);
+		add_row_name(out, "v", row->version->name);
 		break;
 	case ROW_STAGING:
-		buffer_add_format(out, "d/%s/%s", row->version->name, row->staging->name);
+		add_row_name(out, "d", row->version->name);
+		buffer_add(out, "/", 1);
+		buffer_add_text(out, row->staging->name);
 		break;
 	case ROW_POINT:
-		buffer_add_format(out, "p/%s", row->point->name);
+		add_row_name(out, "p", row->point->name);
 		break;
 	case ROW_JOB:
-		buffer_add_format(out, "j/%s", row->job->name);
+		add_row_name(out, "j", row->job->name);
 		break;
 	}
 }

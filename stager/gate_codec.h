@@ -26,10 +26,8 @@ enum { OUTPUT_STAGED, OUTPUT_STATUS };
 struct gate_sink {
 	struct gate_out out;
 	struct outbox *outbox;
-	bool cloudevents;          /* records carry the headers of CloudEvents too */
-	struct buffer name, value; /* used again and again */
+	bool cloudevents; /* records carry the headers of CloudEvents too */
 };
 void gate_sink_init(struct gate_sink *sink, struct outbox *outbox, bool cloudevents);
-void gate_sink_release(struct gate_sink *sink);
 
 #endif

@@ -80,6 +80,8 @@ static bool create_is_done(const struct gate_state *state, const struct gate_job
 
 void creates_end_done(struct gate_turn *turn, const char *version)
 {
+	if (turn->state->live_count == turn->state->live_updates)
+		return;
 	for (size_t i = 0; i < turn->state->live_count;) {
 		struct gate_job *job = turn->state->live[i];
 		bool done = job->work->type == JOB_CREATE && strcmp(job->work->version, version) == 0 &&

@@ -201,9 +201,12 @@ void updates_look_at(struct gate_turn *turn, const char *version)
  * at again: what it supersedes leaves their gate. */
 void updates_let_through(struct gate_turn *turn)
 {
-	for (size_t i; (i = gate_live_from(turn->state, turn->look_from)) < turn->state->live_count;) {
-		struct gate_job *job = turn->state->live[i];
+	while (turn->look_from != INT64_MAX) {
+		size_t i = gate_live_from(turn->state, turn->look_from);
+		struct gate_job *job = i < turn->state->live_count ? turn->state->live[i] : NULL;
 
+		if (job == NULL)
+			break;
 		turn->look_from = job->position.offset + 1;
 		if (job->work->look) {
 			job->work->look = false;

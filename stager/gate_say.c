@@ -17,18 +17,52 @@ struct about {
 	uint64_t number;
 };
 
+struct words {
+	size_t len;
+	char text[1024]; /* more than all fields together may have */
+};
+
+static void add(struct words *words, const char *text, size_t len)
+{
+	assert(len < sizeof(words->text) - words->len);
+	memcpy(words->text + words->len, text, len);
+	words->len += len;
+	words->text[words->len++] = '/';
+}
+
+static void add_text(struct words *words, const char *text)
+{
+	add(words, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+}
+
+static void add_number(struct words *words, int64_t number)
+{
+	char text[21], *end = text + sizeof(text), *at = end;
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (number < 0)
+		*--at = '-';
+	add(words, at, (size_t)(end - at));
+}
+
 /* '/' is in none of the alphabets. */
 static void make_id(const struct gate_turn *turn, const struct about *about, char id[DIGEST_NAME_SIZE])
 {
-	char text[768];
-	int len = snprintf(text, sizeof(text), "%s/%s/%s/%s/%s/%d/%lld/%s/%llu", about->kind,
-	        turn->state->package, about->version, about->point ? about->point : "",
-	        about->job_id ? about->job_id : "", (int)about->position.partition,
-	        (long long)about->position.offset, about->extra ? about->extra : "",
-	        (unsigned long long)about->number);
+	struct words words = {.len = 0};
 
-	assert(len > 0 && (size_t)len < sizeof(text));
-	digest_name((struct view){text, (size_t)len}, id);
+	add_text(&words, about->kind);
+	add_text(&words, turn->state->package);
+	add_text(&words, about->version);
+	add_text(&words, about->point);
+	add_text(&words, about->job_id);
+	add_number(&words, about->position.partition);
+	add_number(&words, about->position.offset);
+	add_text(&words, about->extra);
+	add_number(&words, (int64_t)about->number);
+	digest_name((struct view){words.text, words.len - 1}, id);
 }
 
 static void say(struct gate_turn *turn, const struct gate_fact *fact)

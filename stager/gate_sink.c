@@ -68,35 +68,33 @@ static void put_fact(const struct gate_fact *fact, void *context)
 {
 	struct gate_sink *sink = context;
 	int output = fact->kind == FACT_STAGED ? OUTPUT_STAGED : OUTPUT_STATUS;
-	struct view value, traceparent = view_text(fact->traceparent);
+	struct buffer *value = outbox_scratch(sink->outbox, 0);
+	struct view traceparent = view_text(fact->traceparent);
 
-	buffer_clear(&sink->value);
-	write_fact(fact, &sink->value);
-	assert(!sink->value.full);
-	value = buffer_view(&sink->value);
+	write_fact(fact, value);
+	assert(!value->full);
 	if (sink->cloudevents) {
 		struct envelope event = envelope_of(fact);
 
-		envelope_record(sink->outbox, output, value, traceparent, &event);
+		envelope_record(sink->outbox, output, buffer_view(value), traceparent, &event);
 	} else {
-		outbox_record_traced(sink->outbox, output, value, traceparent);
+		outbox_record_traced(sink->outbox, output, buffer_view(value), traceparent);
 	}
 }
 
 static void put_row(const struct gate_row *row, void *context)
 {
 	struct gate_sink *sink = context;
+	struct buffer *name = outbox_scratch(sink->outbox, 0), *value = outbox_scratch(sink->outbox, 1);
 
-	buffer_clear(&sink->name);
-	gate_row_name(row, &sink->name);
+	gate_row_name(row, name);
 	if (row->gone) {
-		outbox_row_gone(sink->outbox, buffer_view(&sink->name));
+		outbox_row_gone(sink->outbox, buffer_view(name));
 		return;
 	}
-	buffer_clear(&sink->value);
-	gate_row_value(row, &sink->value);
-	assert(!sink->value.full);
-	outbox_row(sink->outbox, buffer_view(&sink->name), buffer_view(&sink->value));
+	gate_row_value(row, value);
+	assert(!value->full);
+	outbox_row(sink->outbox, buffer_view(name), buffer_view(value));
 }
 
 void gate_sink_init(struct gate_sink *sink, struct outbox *outbox, bool cloudevents)
@@ -104,12 +102,4 @@ void gate_sink_init(struct gate_sink *sink, struct outbox *outbox, bool cloudeve
 	sink->out = (struct gate_out){.fact = put_fact, .row = put_row, .context = sink};
 	sink->outbox = outbox;
 	sink->cloudevents = cloudevents;
-	buffer_init(&sink->name, 256);
-	buffer_init(&sink->value, OUTBOX_VALUE_MAX);
-}
-
-void gate_sink_release(struct gate_sink *sink)
-{
-	buffer_release(&sink->name);
-	buffer_release(&sink->value);
 }

@@ -198,6 +198,8 @@ size_t gate_live_from(const struct gate_state *state, int64_t offset)
 {
 	size_t low = 0, high = state->live_count;
 
+	if (high > 0 && state->live[high - 1]->position.offset < offset)
+		return high; /* most come last */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

@@ -50,7 +50,6 @@ static void apply(const struct call *call, const struct gate_event *event)
 
 	gate_sink_init(&sink, call->out, call->stager->cloudevents);
 	gate_apply(call->state, event, call->now_ms, &sink.out);
-	gate_sink_release(&sink);
 }
 
 static void apply_request(const struct call *call, const struct gate_request *request)

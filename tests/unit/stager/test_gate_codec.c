@@ -169,7 +169,6 @@ static struct outbox *outbox_of(const struct gate_fact *fact, bool cloudevents)
 	outbox_about(outbox, view_text("PKG"), (struct view){NULL, 0});
 	gate_sink_init(&sink, outbox, cloudevents);
 	sink.out.fact(fact, sink.out.context);
-	gate_sink_release(&sink);
 	cr_assert_eq(outbox_count(outbox), 1);
 	cr_assert(!outbox_is_overfull(outbox));
 	return outbox;
