@@ -43,7 +43,7 @@
  * Rejected jobs and duplicates change nothing and are not remembered.
  *
  * Every change is a changed row, given to out->row: loading all rows last written gives an equal state
- * (gate_dump() says the same of both). */
+ * (gate_state_equal()). */
 struct gate_state;
 struct gate_version;
 struct gate_staging;

@@ -28,6 +28,7 @@ static void take_row(const struct gate_row *row, void *context)
 	if (row->gone)
 		return;
 	gate_row_value(row, &written->value);
+	fuzz_note(buffer_view(&written->value));
 	fuzz_require(gate_row_load(written->copy, buffer_view(&written->name), buffer_view(&written->value),
 	                     &err) == STATUS_OK);
 }
@@ -74,20 +75,6 @@ static void write_all(const struct gate_state *state, struct written *written)
 		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->live[i]}, written);
 }
 
-static void compare(const struct gate_state *state, const struct gate_state *copy)
-{
-	struct buffer first, second;
-
-	buffer_init(&first, TEXT_MAX);
-	buffer_init(&second, TEXT_MAX);
-	gate_dump(state, &first);
-	fuzz_note(buffer_view(&first));
-	gate_dump(copy, &second);
-	fuzz_require(view_equal(buffer_view(&first), buffer_view(&second)));
-	buffer_release(&first);
-	buffer_release(&second);
-}
-
 void fuzz_gate_rows(struct view input)
 {
 	struct gate_state *state = gate_state_new("PKG", &gate_limits_default);
@@ -97,7 +84,7 @@ void fuzz_gate_rows(struct view input)
 	buffer_init(&written.value, TEXT_MAX);
 	if (load_rows(state, input)) {
 		write_all(state, &written);
-		compare(state, written.copy);
+		fuzz_require(gate_state_equal(state, written.copy));
 		gate_effects(state, take_effect, NULL);
 		gate_wake_at(state);
 	}

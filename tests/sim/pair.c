@@ -86,27 +86,11 @@ static void follow_rows(struct pair *pair, const struct outbox *out, size_t from
 	}
 }
 
-static bool is_same_gate(const void *a, const void *b)
-{
-	struct buffer one, other;
-
-	buffer_init(&one, 1 << 20);
-	buffer_init(&other, 1 << 20);
-	gate_dump(a, &one);
-	gate_dump(b, &other);
-	bool same = view_equal(buffer_view(&one), buffer_view(&other));
-	if (!same)
-		world_trace("state:\n%s\nits rows give:\n%s", one.data, other.data);
-	buffer_release(&one);
-	buffer_release(&other);
-	return same;
-}
-
 static bool is_same(const struct pair *pair, const void *rebuilt)
 {
 	const struct machine *machine = &pair->inner->machine;
 	bool same = pair->inner == &inner[1] ? switch_state_equal(pair->state, rebuilt)
-	                                     : is_same_gate(pair->state, rebuilt);
+	                                     : gate_state_equal(pair->state, rebuilt);
 
 	return same && machine->wake_at(pair->state) == machine->wake_at(rebuilt) &&
 	       machine->state_is_empty(pair->state) == machine->state_is_empty(rebuilt);
