@@ -33,16 +33,15 @@ static struct {
 
 void checker_begin(bool far_deadlines, int dead_point)
 {
-	memset(&checker, 0, sizeof(checker));
+	memset(checker.versions, 0, sizeof(checker.versions));
+	checker.sealing_count = checker.pointing_count = 0;
+	checker.read_at = checker.settled_at = checker.settled_pointings = 0;
+	checker.settled = false;
+	checker.missing[0] = '\0';
 	checker.far_deadlines = far_deadlines;
 	checker.dead_point = dead_point;
 	checker.rejects = world_chance()->transfer_reject > 0;
 	facts_begin();
-}
-
-void checker_end(void)
-{
-	facts_end();
 }
 
 static void read_on(void)

@@ -8,7 +8,6 @@
 
 /* dead_point: the one that never comes back; -1: none. */
 void checker_begin(bool far_deadlines, int dead_point);
-void checker_end(void);
 
 /* Whether all has come to its end: nothing is unanswered, no job is under way, every pointer shows the newest
  * release. Cheap where nothing changed. ret_words, not NULL: what is still missing. */

@@ -13,10 +13,12 @@
 
 const char *const outcome_words[] = {"", "completed", "failed", "expired", "superseded", "canceled", NULL};
 
+static struct job_fact jobs[PARTITIONS][FACTS_MAX];
+static struct staged_fact staged[PARTITIONS][FACTS_MAX];
+static struct updated_fact updated[FACTS_MAX];
+
 static struct {
-	struct job_fact *jobs[PARTITIONS];
-	struct staged_fact *staged[PARTITIONS];
-	struct updated_fact *updated;
+	size_t jobs[PARTITIONS], staged[PARTITIONS]; /* up to which one they were touched in this seed */
 	size_t updated_count;
 	int64_t next[LOG_TOPICS][PARTITIONS];
 	int64_t newest[PACKAGES][POINTS];
@@ -24,36 +26,36 @@ static struct {
 
 void facts_begin(void)
 {
+	for (int p = 0; p < PARTITIONS; p++) {
+		memset(jobs[p], 0, facts.jobs[p] * sizeof(*jobs[p]));
+		memset(staged[p], 0, facts.staged[p] * sizeof(*staged[p]));
+	}
 	memset(&facts, 0, sizeof(facts));
 	memset(facts.newest, -1, sizeof(facts.newest));
-	for (int p = 0; p < PARTITIONS; p++) {
-		facts.jobs[p] = calloc(FACTS_MAX, sizeof(*facts.jobs[p]));
-		facts.staged[p] = calloc(FACTS_MAX, sizeof(*facts.staged[p]));
-	}
-	facts.updated = calloc(FACTS_MAX, sizeof(*facts.updated));
 }
 
-void facts_end(void)
+static void touch(size_t *used, int64_t offset)
 {
-	for (int p = 0; p < PARTITIONS; p++) {
-		free(facts.jobs[p]);
-		free(facts.staged[p]);
-	}
-	free(facts.updated);
+	if ((size_t)offset >= *used)
+		*used = (size_t)offset + 1;
 }
 
 struct job_fact *job_fact(int32_t partition, int64_t offset)
 {
 	static struct job_fact nobody;
 
-	return offset >= 0 && offset < FACTS_MAX ? &facts.jobs[partition][offset] : &nobody;
+	if (offset < 0 || offset >= FACTS_MAX)
+		return &nobody;
+	touch(&facts.jobs[partition], offset);
+	return &jobs[partition][offset];
 }
 
 struct staged_fact *staged_fact(int32_t partition, int64_t offset)
 {
 	if (offset < 0 || offset >= FACTS_MAX)
 		abort();
-	return &facts.staged[partition][offset];
+	touch(&facts.staged[partition], offset);
+	return &staged[partition][offset];
 }
 
 size_t updated_count(void)
@@ -63,7 +65,7 @@ size_t updated_count(void)
 
 const struct updated_fact *updated_fact(size_t index)
 {
-	return &facts.updated[index];
+	return &updated[index];
 }
 
 int32_t package_partition(int package)
@@ -80,11 +82,13 @@ int64_t newest_release(int package, int point)
 
 static const char *find(struct view in, const char *name)
 {
-	char pattern[64];
-	int len = snprintf(pattern, sizeof(pattern), "\"%s\":", name);
-	const char *at = memmem(in.data, in.len, pattern, (size_t)len);
+	char pattern[64] = "\"";
+	size_t len = strlen(name);
 
-	return at ? at + len : NULL;
+	memcpy(pattern + 1, name, len);
+	memcpy(pattern + 1 + len, "\":", 2);
+	const char *at = memmem(in.data, in.len, pattern, len + 3);
+	return at ? at + len + 3 : NULL;
 }
 
 static void text_of(struct view in, const char *name, char *text, size_t size)
@@ -126,12 +130,15 @@ static int64_t number_of(struct view in, const char *name)
 static struct position position_of(struct view in, const char *name)
 {
 	const char *at = find(in, name);
+	static const char partition[] = "{\"partition\":", offset[] = ",\"offset\":";
 	struct position position = {-1, -1};
-	int partition;
-	long long offset;
+	char *end;
 
-	if (at && sscanf(at, "{\"partition\":%d,\"offset\":%lld}", &partition, &offset) == 2)
-		position = (struct position){partition, offset};
+	if (!at || strncmp(at, partition, sizeof(partition) - 1) != 0)
+		return position;
+	position.partition = (int32_t)strtol(at + sizeof(partition) - 1, &end, 10);
+	if (strncmp(end, offset, sizeof(offset) - 1) == 0)
+		position.offset = strtoll(end + sizeof(offset) - 1, NULL, 10);
 	return position;
 }
 
@@ -369,7 +376,8 @@ static void read_updated(const struct log_record *record, int32_t partition)
 
 	if (facts.updated_count == FACTS_MAX)
 		abort();
-	struct updated_fact *fact = &facts.updated[facts.updated_count++];
+	struct updated_fact *fact = &updated[facts.updated_count++];
+	*fact = (struct updated_fact){0};
 	fact->partition = partition;
 	fact->package = index_of(value, "package_id", package_names, PACKAGES);
 	fact->version = index_of(value, "version", version_names, VERSIONS);

@@ -60,7 +60,6 @@ struct updated_fact {
 enum { FACTS_MAX = 4096 };
 
 void facts_begin(void);
-void facts_end(void);
 void facts_read(void); /* all that has been committed since */
 
 struct job_fact *job_fact(int32_t partition, int64_t offset);       /* made where absent */

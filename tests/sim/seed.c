@@ -282,7 +282,6 @@ static void end(void)
 	workload_end();
 	sim_distributions_end();
 	workers_end();
-	checker_end();
 	groups_end();
 	logs_end();
 	world_end();

@@ -6,10 +6,10 @@
 #include "engine/trace.h"
 #include "tests/sim/logs.h"
 #include "tests/sim/marks.h"
+#include "tests/sim/sim_eventfd.h"
 #include "tests/sim/sim_worker.h"
 #include "tests/sim/world.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,17 +292,10 @@ static bool is_awake(void *context)
 	return kafka->poked || (kafka->wait_input && has_input(kafka));
 }
 
-static bool is_readable(int fd)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-
-	return poll(&wait, 1, 0) == 1;
-}
-
 static int what_is_there(const struct kafka *kafka, bool paused)
 {
-	return (is_readable(kafka->completions_fd) ? WAIT_COMPLETIONS : 0) |
-	       (is_readable(kafka->control_fd) ? WAIT_CONTROL : 0) |
+	return (eventfd_is_readable(kafka->completions_fd) ? WAIT_COMPLETIONS : 0) |
+	       (eventfd_is_readable(kafka->control_fd) ? WAIT_CONTROL : 0) |
 	       (!paused && has_input(kafka) ? WAIT_INPUT : 0);
 }
 

@@ -2,29 +2,18 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "tests/sim/context.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define FIBERS_FOR_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBERS_FOR_ASAN 1
-#endif
-#endif
-#ifdef FIBERS_FOR_ASAN
-#include <sanitizer/common_interface_defs.h>
-#endif
 
 enum { STACK = 256 * 1024, FIBERS = 64 };
 #define BEGINNING INT64_C(1767225600000) /* 2026-01-01 */
 
 struct fiber {
-	ucontext_t context;
-	void *stack, *fake_stack;
+	struct context context;
+	void *stack;
 	void (*body)(void *);
 	void *body_context;
 	int process;
@@ -48,10 +37,7 @@ static struct {
 	struct chance chance;
 	struct fiber *fibers[FIBERS], *running;
 	size_t fiber_top; /* none at or above */
-	ucontext_t scheduler;
-	void *scheduler_fake_stack;
-	const void *scheduler_stack;
-	size_t scheduler_stack_size;
+	struct context scheduler;
 	struct happening *happenings; /* a binary heap by (at_ms, order) */
 	size_t happening_count, happening_capacity;
 	int64_t stalled_until[PROCESSES];
@@ -158,9 +144,15 @@ void world_trace(const char *format, ...)
 void world_mix(const void *data, size_t len)
 {
 	const unsigned char *bytes = data;
+	uint64_t hash = world.hash, word;
 
+	for (; len > sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		hash = mixed(hash ^ word);
+	}
 	for (size_t i = 0; i < len; i++)
-		world.hash = (world.hash ^ bytes[i]) * 1099511628211u; /* FNV-1a */
+		hash = (hash ^ bytes[i]) * 1099511628211u; /* FNV-1a */
+	world.hash = hash;
 }
 
 uint64_t world_hash(void)
@@ -246,42 +238,19 @@ static struct happening next_happening(void)
 	return first;
 }
 
-/* AddressSanitizer knows a stack only if it is told of each change. */
-static void say_leaving(void **fake_stack, const void *stack, size_t size)
-{
-#ifdef FIBERS_FOR_ASAN
-	__sanitizer_start_switch_fiber(fake_stack, stack, size);
-#else
-	(void)fake_stack, (void)stack, (void)size;
-#endif
-}
-
-static void say_arrived(void *fake_stack, const void **stack, size_t *size)
-{
-#ifdef FIBERS_FOR_ASAN
-	__sanitizer_finish_switch_fiber(fake_stack, stack, size);
-#else
-	(void)fake_stack, (void)stack, (void)size;
-#endif
-}
-
 static void fiber_body(void)
 {
 	struct fiber *fiber = world.running;
 
-	say_arrived(NULL, &world.scheduler_stack, &world.scheduler_stack_size);
 	fiber->body(fiber->body_context);
-	fiber->ended = true;
-	say_leaving(NULL, world.scheduler_stack, world.scheduler_stack_size);
-	swapcontext(&fiber->context, &world.scheduler);
+	fiber->ended = fiber->context.ended = true;
+	context_switch(&fiber->context, &world.scheduler);
 }
 
 static void run_fiber(struct fiber *fiber)
 {
 	world.running = fiber;
-	say_leaving(&world.scheduler_fake_stack, fiber->stack, STACK);
-	swapcontext(&world.scheduler, &fiber->context);
-	say_arrived(world.scheduler_fake_stack, NULL, NULL);
+	context_switch(&world.scheduler, &fiber->context);
 	world.running = NULL;
 }
 
@@ -300,10 +269,7 @@ struct fiber *fiber_start(int process, void (*body)(void *context), void *contex
 	fiber->body = body;
 	fiber->body_context = context;
 	fiber->process = process;
-	getcontext(&fiber->context);
-	fiber->context.uc_stack.ss_sp = fiber->stack;
-	fiber->context.uc_stack.ss_size = STACK;
-	makecontext(&fiber->context, fiber_body, 0);
+	context_make(&fiber->context, fiber->stack, STACK, fiber_body);
 	return fiber;
 }
 
@@ -333,9 +299,7 @@ static void leave(int64_t wake_ms, bool (*awake)(void *), void *context)
 	fiber->wake_ms = wake_ms;
 	fiber->awake = awake;
 	fiber->awake_context = context;
-	say_leaving(&fiber->fake_stack, world.scheduler_stack, world.scheduler_stack_size);
-	swapcontext(&fiber->context, &world.scheduler);
-	say_arrived(fiber->fake_stack, &world.scheduler_stack, &world.scheduler_stack_size);
+	context_switch(&fiber->context, &world.scheduler);
 }
 
 void fiber_yield(void)
