@@ -89,6 +89,5 @@ bool gate_state_equal(const struct gate_state *a, const struct gate_state *b)
 	       a->live_count == b->live_count && a->ended_count == b->ended_count &&
 	       table_equal(&a->versions, &b->versions, version_equal) &&
 	       table_equal(&a->points, &b->points, point_equal) &&
-	       jobs_equal(a->live, b->live, a->live_count) &&
-	       jobs_equal(a->ended, b->ended, a->ended_count);
+	       jobs_equal(a->live, b->live, a->live_count) && jobs_equal(a->ended, b->ended, a->ended_count);
 }

@@ -7,8 +7,8 @@
 #include <ucontext.h>
 
 /* A stack to run on, and how far it has come. makecontext() begins one; from then on _setjmp() and _longjmp()
- * change between them, since swapcontext() asks the kernel for the signal mask each time. AddressSanitizer is told
- * of each change, and gets its swapcontext(). */
+ * change between them, since swapcontext() asks the kernel for the signal mask each time. AddressSanitizer is
+ * told of each change, and gets its swapcontext(). */
 struct context {
 	ucontext_t whole;
 	jmp_buf here;

@@ -21,7 +21,8 @@ struct row {
 struct pair {
 	const struct worker_spec *inner;
 	void *shell, *state;
-	void *rebuilt; /* from the rows, and told of each that changed since; NULL: not yet, or one has gone */
+	void *rebuilt;   /* from the rows, and told of each that changed since; NULL: not yet, or one has gone
+	                  */
 	struct view key; /* owned */
 	struct row *rows;
 	size_t count, capacity;
