@@ -3,8 +3,8 @@
 import argparse
 import contextlib
 import pathlib
-import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -12,112 +12,143 @@ import traceback
 from collections import Counter
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from world import World, settle  # noqa: E402
-from faults import FAULTS, heal, may_join  # noqa: E402
+from world import Failed, World, settle  # noqa: E402
+from faults import KINDS, heal  # noqa: E402
+from plan import rounds  # noqa: E402
 from watcher import Watcher  # noqa: E402
 from workload import Workload  # noqa: E402
+import report  # noqa: E402
+import takeovers  # noqa: E402
 import verdict  # noqa: E402
 
-
-class Journal:
-    def __init__(self, path):
-        self.file, self.began = open(path, "a", encoding="utf-8"), time.time()
-
-    def say(self, words):
-        line = f"{time.time() - self.began:7.1f} s  {words}"
-        print(line, flush=True)
-        print(line, file=self.file, flush=True)
+START_SECONDS = 30  # a start that takes longer than this shortens the time of faults
 
 
-def one_round(world, pick, names, journal, counts):
-    """A few faults at once, then quiet."""
-    begun = []
-    for _ in range(pick.choice([1, 1, 2, 3])):
-        name = pick.choice([name for name in names if may_join(name, [other for other, _, _ in begun])] or [None])
-        if name is None:
-            break
-        words, seconds, end = FAULTS[name](world, pick)
-        counts[name] += 1
-        journal.say(f"{name}: {words}" + (f", for {seconds} s" if seconds else ""))
-        begun.append((name, time.monotonic() + seconds, end))
-    for name, until, end in sorted(begun, key=lambda fault: fault[1]):
-        settle(max(0, until - time.monotonic()))
-        end()
-    quiet = pick.choice([1, 3, 6])
-    settle(quiet)
+class Run:
+    """One run: what is done and what was found."""
 
+    def __init__(self, arguments, journal):
+        self.arguments, self.journal = arguments, journal
+        self.began, self.kinds = time.monotonic(), chosen_kinds(arguments)
+        self.counts, self.skipped, self.intervals, self.violations = Counter(), {}, [], []
 
-def chaos(arguments, folder, journal):
-    pick, counts = random.Random(arguments.seed), Counter()
-    world = World(folder)
-    world.killed = []
-    with contextlib.closing(world):
+    def go(self, world):
         world.build()
-        workload, watcher = Workload(world, arguments.rate, arguments.seed), Watcher(world.base("paris"))
-        journal.say(f"three brokers at {world.bootstrap}, {len(world.workers)} workers, {len(world.points)} distribution points")
-        workload.start()
-        watcher.start()
-        names = [name for name in FAULTS if not arguments.faults or any(part in name for part in arguments.faults.split(","))]
-        end = time.monotonic() + 60 * arguments.minutes
-        violations = []
-        try:
-            while time.monotonic() < end:
-                one_round(world, pick, names, journal, counts)
-        except Exception:  # a fault that could not be made or ended: say so, and judge all the same
-            violations.append(f"chaos itself failed: {traceback.format_exc()}")
-        journal.say("all well again; what is under way may end")
+        self.workload, self.watcher = Workload(world, self.arguments.rate, self.arguments.seed), Watcher(world.base("paris"))
+        self.journal.say(f"three brokers at {world.bootstrap}, {len(world.workers)} workers, {len(world.points)} distribution points")
+        self.workload.start()
+        self.watcher.start()
+        self.make_faults(world)
+        self.journal.say("all well again; what is under way may end")
         heal(world)
-        workload.finish()
+        self.workload.finish()
+        self.judge(world)
+
+    def make_faults(self, world):
+        end = min(time.monotonic(), self.began + START_SECONDS) + 60 * self.arguments.minutes
+        for faults, quiet in rounds(self.arguments.seed, self.kinds):
+            if time.monotonic() > end:
+                return
+            self.one_round(world, [(name, choices) for name, choices in faults if self.allowed(world, name)], quiet)
+
+    def allowed(self, world, name):
+        why_not = world.why_not[KINDS[name].needs] if KINDS[name].needs else None
+        if why_not:
+            self.skipped[name] = why_not
+        return not why_not
+
+    def one_round(self, world, faults, quiet):
+        """A few faults at once, then quiet."""
+        begun = []
+        for name, choices in faults:
+            at = time.time()
+            words, end = KINDS[name].begin(world, choices)
+            self.counts[name] += 1
+            seconds = choices["seconds"]
+            self.journal.say(f"{name}: {words}" + (f", for {seconds} s" if seconds else ""))
+            begun.append((time.monotonic() + seconds, name, at, end))
+        for until, name, at, end in sorted(begun, key=lambda fault: fault[0]):
+            settle(max(0, until - time.monotonic()))
+            end()
+            self.intervals.append((name, at, time.time()))
+        if faults:
+            settle(quiet)
+
+    def judge(self, world):
         healed = time.monotonic()
-        violations += verdict.await_end(world, workload)
-        converged = time.monotonic() - healed
-        watcher.over.set()
-        watcher.join()
-        violations += verdict.check(world, workload, watcher)
-        surprises = [words for worker in world.workers for words in worker.surprises]
-        report(journal, arguments, world, workload, watcher, counts, converged, violations, surprises)
-    return violations
+        self.violations += verdict.await_end(world, self.workload)
+        self.converged = time.monotonic() - healed
+        self.watcher.over.set()
+        self.watcher.join()
+        self.violations += verdict.check(world, self.workload, self.watcher)
+        self.surprises = [words for worker in world.workers for words in worker.surprises]
+        self.ends = verdict.ends(world)
+        self.takeovers = takeovers.takeovers(world, self.intervals)
 
 
-def report(journal, arguments, world, workload, watcher, counts, converged, violations, surprises):
-    journal.say(f"seed {arguments.seed}, {arguments.minutes} minutes, {sum(counts.values())} faults:")
-    for name, count in sorted(counts.items()):
-        journal.say(f"  {count:4} {name}")
-    sent = Counter(kind for kind, *_ in workload.sent)
-    journal.say(f"sent {len(workload.sent)} records ({dict(sent)}), {workload.lost} not acknowledged")
-    journal.say(f"ends: {verdict.ends(world)}")
-    journal.say(f"all ended {converged:.1f} s after all was well; {watcher.reads} reads of packages, none mixed" if not watcher.mixed
-                else f"{len(watcher.mixed)} mixed reads")
-    journal.say(f"takeover after a kill: {verdict.summary(verdict.takeovers(world))}")
-    for words in surprises:
-        journal.say(f"unexpected: {words}")
-    for words in violations:
-        journal.say(f"VIOLATION {words}")
-    journal.say(f"{len(violations)} violations, {len(surprises)} unexpected ends of workers")
+def chosen_kinds(arguments):
+    parts = arguments.faults.split(",")
+    return {name: kind for name, kind in KINDS.items() if any(part in name for part in parts)}
 
 
-def main():
-    parser = argparse.ArgumentParser()
+def print_plan(arguments):
+    seconds = 0
+    for faults, quiet in rounds(arguments.seed, chosen_kinds(arguments)):
+        for name, choices in faults:
+            print(f"{name}: {choices}")
+        print(f"quiet {quiet} s")
+        seconds += quiet + max((choices["seconds"] for _, choices in faults), default=0)
+        if seconds > 60 * arguments.minutes:
+            return 0
+
+
+def arguments_of(words):
+    parser = argparse.ArgumentParser(prog="script/chaos")
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=4)
     parser.add_argument("--faults", default="")
     parser.add_argument("--report", default=None)
-    arguments = parser.parse_args()
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--plan", action="store_true")
+    parser.add_argument("--namespaces", action="store_true", help=argparse.SUPPRESS)  # script/chaos made them
+    arguments = parser.parse_args(words)
+    if not chosen_kinds(arguments):
+        parser.error(f"no kind of fault has one of '{arguments.faults}' in its name")
+    return arguments
+
+
+def chaos(arguments, folder):
+    """Returns the exit code."""
+    journal = report.Journal(folder / "journal", arguments.verbose)
+    journal.say(f"seed {arguments.seed}; to make the same choices again: {report.command(arguments)}")
+    run, world, failure = Run(arguments, journal), None, None
+    try:
+        world = World(folder / "world", arguments.namespaces)
+        with contextlib.closing(world):
+            try:
+                run.go(world)
+            except Exception:  # not the product's failure, as far as is known
+                failure = traceback.format_exc()
+            kept = report.keep(run, world, journal, folder, failure)
+    except Failed:
+        failure = traceback.format_exc()
+        kept = report.keep(run, world, journal, folder, failure)
+    print(f"journal, logs and summary.json are in {kept}", flush=True)
+    return 3 if failure else 1 if run.violations else 0
+
+
+def main():
+    arguments = arguments_of(sys.argv[1:])
+    if arguments.plan:
+        return print_plan(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-chaos-"))
     folder.chmod(0o755)
-    journal = Journal(folder / "journal")
-    journal.say(f"seed {arguments.seed}: script/chaos --minutes {arguments.minutes:g} --seed {arguments.seed} makes the same choices")
-    violations = chaos(arguments, folder / "world", journal)
-    if violations or arguments.report:
-        kept = pathlib.Path(arguments.report or f"chaos-{arguments.seed}").absolute()
-        kept.mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / "journal", kept)
-        for log in (folder / "world" / "system").glob("*.log"):
-            shutil.copy(log, kept)
-        print(f"journal and logs are in {kept}")
-    shutil.rmtree(folder, ignore_errors=True)
-    return 1 if violations else 0
+    try:
+        return chaos(arguments, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

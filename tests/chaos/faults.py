@@ -1,33 +1,74 @@
-"""What can go wrong. A fault begins with begin(world, pick), which returns words for the journal, how long it is to last
-(seconds), and what ends it."""
+"""What can go wrong. A kind of fault has choose(pick), which makes all choices, and begin(world, choices), which returns words
+for the journal and what ends it after choices["seconds"]."""
 import os
 import signal
 import subprocess
 import time
+from collections import namedtuple
 
-from world import BROKERS, harness, settle
+from world import BROKERS, WORKERS, harness, settle
 
+Kind = namedtuple("Kind", ["choose", "begin", "needs"])
 FILL = "ballast"
 
 
-def worker_of(world, pick, role=None):
-    return pick.choice([worker for worker in world.workers if role in (None, worker.role) and not worker.held_down])
+def kind(begin, needs=None, **choices):
+    """choices: name → list of which one is taken."""
+    return Kind(lambda pick: {name: pick.choice(values) for name, values in choices.items()}, begin, needs)
 
 
-def kill_worker(world, pick):
-    worker = worker_of(world, pick)
-    world.killed.append((time.time(), worker.name))
+ANY_WORKER = list(range(WORKERS))
+ANY_BROKER = list(range(1, BROKERS + 1))
+MAJORITIES = [[a, b] for a in ANY_BROKER for b in ANY_BROKER if a < b]
+
+
+# -- workers
+
+def kill(world, worker):
+    world.note_disruption(worker, "killed")
     worker.down(worker.kill)
-    return worker.name, pick.choice([0, 1, 8]), worker.start
 
 
-def stall_worker(world, pick):
-    worker = worker_of(world, pick)
+def kill_worker(world, choices):
+    worker = world.workers[choices["worker"]]
+    kill(world, worker)
+    return worker.name, worker.start
+
+
+def stall(world, worker, seconds):
+    world.note_disruption(worker, "stalled", seconds)
     worker.stall()
-    return worker.name, pick.choice([2, 5, 9, 14]), worker.wake
 
 
-def drain(worker):
+def stall_worker(world, choices):
+    worker = world.workers[choices["worker"]]
+    stall(world, worker, choices["seconds"])
+    return worker.name, worker.wake
+
+
+def mid_put(strike, undo):
+    """Strikes a worker one of whose PUTs the distribution point has, and holds back; that is then done, when others may have
+    taken over, and only then may the worker go on."""
+    def begin(world, choices):
+        world.fault(fault="hold", method="PUT")
+        end = time.monotonic() + 10
+        worker = world.worker_with_put_under_way()
+        while not worker and time.monotonic() < end:
+            settle(0.05)
+            worker = world.worker_with_put_under_way()
+        found = worker or world.workers[choices["worker"]]
+        strike(world, found, choices["seconds"])
+
+        def over():
+            world.fault(fault="none")
+            settle(0.2)
+            undo(found)
+        return found.name + ("" if worker else ", though no PUT came within 10 s"), over
+    return begin
+
+
+def drain(world, worker):
+    world.note_disruption(worker, "drained")
     try:
         code = worker.down(worker.stop)
         if code != 0:
@@ -36,82 +77,85 @@ def drain(worker):
         worker.surprises.append(f"{worker.name}: {error}")
 
 
-def restart_worker(world, pick):
-    worker = worker_of(world, pick)
+def restart_worker(world, choices):
+    worker = world.workers[choices["worker"]]
 
     def end():
-        drain(worker)
+        drain(world, worker)
         worker.start()
-    return worker.name, 0, end
+    return worker.name, end
 
 
-def rebalance_storm(world, pick):
-    workers = [worker_of(world, pick) for _ in range(5)]
+def rebalance_storm(world, choices):
+    workers = [world.workers[(choices["worker"] + step * choices["step"]) % WORKERS] for step in range(5)]
 
     def end():
         for worker in workers:
-            drain(worker)
+            drain(world, worker)
             worker.start()
-            settle(pick.random())
-    return ", ".join(worker.name for worker in workers), 0, end
+            settle(choices["pause"])
+    return ", ".join(worker.name for worker in workers), end
 
 
-def reset_offsets(world, pick):
-    role = pick.choice(["stager", "updater"])
+def reset_offsets(world, choices):
+    role = choices["role"]
     workers = [worker for worker in world.workers if worker.role == role]
     for worker in workers:
-        drain(worker)
+        drain(world, worker)
 
     def end():
         tool = harness.BIN / "e2e_delete_group"
-        deadline = time.monotonic() + 60
-        while subprocess.run([str(tool), world.bootstrap, world.prefix + role], capture_output=True, check=False).returncode != 0:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"the group {world.prefix}{role} could not be deleted within 60 s")
-            time.sleep(0.5)
-        for worker in workers:
-            worker.start()
-    return role, 0, end
+        try:
+            harness.wait_until(f"the deletion of the group {world.prefix}{role}",
+                               lambda: subprocess.run([str(tool), world.bootstrap, world.prefix + role],
+                                                      capture_output=True, check=False).returncode == 0, 60, every=0.5)
+        finally:
+            for worker in workers:
+                worker.start()
+    return f"of all {role}s", end
 
 
-def one_broker(world, pick):
-    return pick.randint(1, BROKERS)
+# -- brokers
+
+def chosen(world, choices):
+    return choices["brokers"]
 
 
-def kill_brokers(choose):
-    def begin(world, pick):
-        brokers = choose(world, pick)
-        for n in brokers:
-            world.kafka("kill", n)
-        return f"brokers {brokers}", pick.choice([1, 4, 9]), lambda: world.kafka("start")
-    return begin
-
-
-def pause_brokers(choose):
-    def begin(world, pick):
-        brokers = choose(world, pick)
-        for n in brokers:
-            world.kafka("pause", n)
-
-        def end():
-            for n in brokers:
-                world.kafka("resume", n)
-            world.kafka("start")
-        return f"brokers {brokers}", pick.choice([2, 5, 10]), end
-    return begin
-
-
-def random_one(world, pick):
-    return [one_broker(world, pick)]
-
-
-def the_controller(world, _):
+def the_controller(world, choices):
     return [world.controller()]
 
 
-def majority(_, pick):
-    return sorted(pick.sample(range(1, BROKERS + 1), 2))
+def kill_brokers(which):
+    def begin(world, choices):
+        brokers = which(world, choices)
+        for n in brokers:
+            world.kafka("kill", n, check=False)
+        return f"{brokers}", lambda: world.kafka("start")
+    return begin
 
+
+def pause_brokers(which):
+    def begin(world, choices):
+        brokers = which(world, choices)
+        for n in brokers:
+            world.kafka("pause", n, check=False)
+
+        def end():
+            for n in brokers:
+                world.kafka("resume", n, check=False)
+            world.kafka("start")
+        return f"{brokers}", end
+    return begin
+
+
+def restart_broker(world, choices):
+    def end():
+        for n in choices["brokers"]:
+            world.kafka("restart", n)
+    return f"{choices['brokers']}", end
+
+
+# -- links
 
 def all_of(undos):
     def undo():
@@ -120,33 +164,42 @@ def all_of(undos):
     return undo
 
 
-def cut_worker(percent):
-    def begin(world, pick):
-        worker = worker_of(world, pick)
-        brokers = pick.choice([[1], [2], [3], [1, 2, 3]])
-        undo = [world.links.drop(worker.uid, world.broker_ports(n), percent) for n in brokers]
-        return f"{worker.name} to brokers {brokers}", pick.choice([3, 8, 14]), all_of(undo)
+def link_worker(verb):
+    def begin(world, choices):
+        worker, brokers = world.workers[choices["worker"]], choices["brokers"]
+        if verb == ("drop", 100) and len(brokers) == BROKERS:
+            world.note_disruption(worker, "cut off", choices["seconds"])
+        undos = [world.links.rule(verb, worker.uid, world.broker_ports(n)) for n in brokers]
+        return f"{worker.name} to brokers {brokers}", all_of(undos)
     return begin
 
 
-def cut_brokers(percent):
-    def begin(world, pick):
-        alone = one_broker(world, pick)
-        others = [n for n in range(1, BROKERS + 1) if n != alone]
-        undo = [world.links.drop(world.broker_uid(a), world.broker_ports(b), percent)
-                for other in others for a, b in ((alone, other), (other, alone))]
-        return f"broker {alone} from the others", pick.choice([3, 8, 12]), all_of(undo)
+def link_brokers(verb):
+    def begin(world, choices):
+        alone = choices["broker"]
+        undos = [world.links.rule(verb, world.broker_uid(a), world.broker_ports(b))
+                 for other in ANY_BROKER if other != alone for a, b in ((alone, other), (other, alone))]
+        return f"broker {alone} from the others", all_of(undos)
     return begin
 
 
-def cut_point(percent):
-    def begin(world, pick):
-        name = pick.choice(["tokyo", "osaka", "liar"])
-        workers = [worker for worker in world.workers if pick.random() < 0.5] or world.workers[:1]
-        undo = [world.links.drop(worker.uid, [world.point_port(name)], percent) for worker in workers]
-        return f"{name} from {', '.join(worker.name for worker in workers)}", pick.choice([3, 8, 15]), all_of(undo)
+def link_point(verb):
+    def begin(world, choices):
+        workers = [worker for n, worker in enumerate(world.workers) if choices["workers"] >> n & 1]
+        undos = [world.links.rule(verb, worker.uid, [world.point_port(choices["point"])]) for worker in workers]
+        return f"{choices['point']} from {', '.join(worker.name for worker in workers)}", all_of(undos)
     return begin
 
+
+def links(verb, needs):
+    return {"worker-broker": kind(link_worker(verb), needs, worker=ANY_WORKER, brokers=[[1], [2], [3], ANY_BROKER, ANY_BROKER],
+                                  seconds=[3, 8, 14]),
+            "broker-broker": kind(link_brokers(verb), needs, broker=ANY_BROKER, seconds=[3, 8, 12]),
+            "worker-point": kind(link_point(verb), needs, point=["tokyo", "osaka", "liar"], workers=list(range(1, 1 << WORKERS)),
+                                 seconds=[3, 8, 12])}
+
+
+# -- disks, clocks
 
 def fill(folder):
     """Writes until nothing fits any more."""
@@ -161,89 +214,82 @@ def fill(folder):
 
 
 def full_disk(name):
-    def begin(world, pick):
-        return name, pick.choice([4, 9]), fill(world.disks[name])
-    return begin
+    return lambda world, choices: (name, fill(world.disks[name]))
 
 
-def full_broker_disk(world, pick):
+def full_broker_disk(world, choices):
     empty = fill(world.disks["broker3"])
 
     def end():
         empty()
         world.kafka("start")  # a broker whose only disk failed ends
-    return "broker 3", pick.choice([3, 8]), end
+    return "broker 3", end
 
 
-def clock_jump(world, pick):
-    worker = worker_of(world, pick)
-    jump = pick.choice(["+3h", "-3h", "+40", "-40"])
-    worker.clock.write_text(jump)
-    return f"{worker.name} {jump}", pick.choice([4, 10]), lambda: worker.clock.write_text("+0")
+def clock_jump(world, choices):
+    worker = world.workers[choices["worker"]]
+    worker.clock.write_text(choices["jump"])
+    return f"{worker.name} {choices['jump']}", lambda: worker.clock.write_text("+0")
 
 
-LIES = [{"fault": "500"}, {"fault": "429", "retry_after": 3}, {"fault": "503", "retry_after": 2}, {"fault": "401"}, {"fault": "hang"},
-        {"fault": "hold"}, {"fault": "drip", "rate": 2000}, {"fault": "reset"}, {"fault": "lost"}, {"fault": "break"},
-        {"fault": "truncate"}, {"fault": "flip"}, {"fault": "nothing"}, {"fault": "stale"}]
+# -- distribution points
+
+def misbehave(world, choices):
+    world.fault(**choices["lie"])
+    return " ".join(f"{name}={value}" for name, value in choices["lie"].items()), lambda: world.fault(fault="none")
 
 
-def lying_point(world, pick):
-    lie = dict(pick.choice(LIES))
-    if lie["fault"] == "flip":  # the same bit flipped both ways would be no lie to any reader
-        lie["method"] = pick.choice(["PUT", "GET"])
-    elif pick.random() < 0.5 and lie["fault"] not in ("stale", "break"):
-        lie["method"] = "PUT"
-    world.fault(**lie)
-    return str(lie), pick.choice([4, 10, 16]), lambda: world.fault(fault="none")
+def lies(*cases, **more):
+    """cases: fault, or fault of one method, as bad_dp.py knows them."""
+    split = [case.split() for case in cases]
+    return kind(misbehave, seconds=[3, 7, 12],
+                lie=[{"fault": fault, **({"method": of[0]} if of else {}), **more} for fault, *of in split])
 
 
 def nginx_point(verb, back):
-    def begin(world, pick):
-        n = pick.choice([1, 2, 3])
-        world.nginx(verb, n)
-        return f"nginx {n}", pick.choice([3, 8]), lambda: world.nginx(back, n)
+    def begin(world, choices):
+        world.nginx(verb, choices["server"], check=False)
+        return f"nginx {choices['server']}", lambda: world.nginx(back, choices["server"])
     return begin
 
 
-FAULTS = {
-    "worker killed": kill_worker,
-    "worker stalled": stall_worker,
-    "worker restarted": restart_worker,
-    "rebalance storm": rebalance_storm,
-    "group offsets deleted": reset_offsets,
-    "broker killed": kill_brokers(random_one),
-    "controller killed": kill_brokers(the_controller),
-    "majority of brokers killed": kill_brokers(majority),
-    "broker paused": pause_brokers(random_one),
-    "controller paused": pause_brokers(the_controller),
-    "majority of brokers paused": pause_brokers(majority),
-    "link worker-broker cut": cut_worker(100),
-    "link worker-broker lossy": cut_worker(30),
-    "link broker-broker cut": cut_brokers(100),
-    "link broker-broker lossy": cut_brokers(20),
-    "link worker-point cut": cut_point(100),
-    "link worker-point lossy": cut_point(30),
-    "spool full": full_disk("spool0"),
-    "distribution point full": full_disk("lyon"),
-    "broker's disk full": full_broker_disk,
-    "clock jumps": clock_jump,
-    "distribution point lies": lying_point,
-    "distribution point killed": nginx_point("kill", "restart"),
-    "distribution point paused": nginx_point("pause", "resume"),
+KINDS = {
+    "worker killed": kind(kill_worker, worker=ANY_WORKER, seconds=[0, 1, 8]),
+    "worker killed mid-PUT": kind(mid_put(lambda world, worker, _: kill(world, worker), lambda worker: worker.start()),
+                                  worker=ANY_WORKER, seconds=[0, 1, 8]),
+    "worker stalled": kind(stall_worker, worker=ANY_WORKER, seconds=[2, 5, 9, 14]),
+    "worker stalled mid-PUT": kind(mid_put(stall, lambda worker: worker.wake()), worker=ANY_WORKER, seconds=[4, 9, 14]),
+    "worker restarted": kind(restart_worker, worker=ANY_WORKER, seconds=[0]),
+    "rebalance storm": kind(rebalance_storm, worker=ANY_WORKER, step=[1, 2, 5], pause=[0, 0.3, 1], seconds=[0]),
+    "group offsets reset": kind(reset_offsets, role=["stager", "updater"], seconds=[0]),
+    "broker killed": kind(kill_brokers(chosen), brokers=[[n] for n in ANY_BROKER], seconds=[1, 4, 9]),
+    "broker paused": kind(pause_brokers(chosen), brokers=[[n] for n in ANY_BROKER], seconds=[2, 5, 10]),
+    "broker restarted": kind(restart_broker, brokers=[[n] for n in ANY_BROKER], seconds=[0]),
+    "controller killed": kind(kill_brokers(the_controller), seconds=[1, 4, 9]),
+    "controller paused": kind(pause_brokers(the_controller), seconds=[2, 5, 10]),
+    "majority of brokers killed": kind(kill_brokers(chosen), brokers=MAJORITIES, seconds=[1, 4, 9]),
+    "majority of brokers paused": kind(pause_brokers(chosen), brokers=MAJORITIES, seconds=[2, 5, 10]),
+    **{f"link {ends} cut": cut for ends, cut in links(("drop", 100), "links").items()},
+    **{f"link {ends} lossy": lossy for ends, lossy in links(("drop", 25), "links").items()},
+    **{f"link {ends} delayed": delayed for ends, delayed in links(("delay", None), "delays").items()},
+    "spool full": kind(full_disk("spool0"), "disks", seconds=[4, 9]),
+    "distribution point full": kind(full_disk("lyon"), "disks", seconds=[4, 9]),
+    "broker's disk full": kind(full_broker_disk, "disks", seconds=[3, 8]),
+    "clock jumps": kind(clock_jump, "clocks", worker=ANY_WORKER, jump=["+3h", "-3h", "+40", "-40"], seconds=[4, 10]),
+    "point killed": kind(nginx_point("kill", "restart"), server=[1, 2, 3], seconds=[3, 8]),
+    "point paused": kind(nginx_point("pause", "resume"), server=[1, 2, 3], seconds=[3, 8]),
+    "point answers 500": lies("500", "500 PUT", "401"),
+    "point answers 429": lies("429", "429 PUT", "503", retry_after=3),
+    "point hangs": lies("hang", "hang PUT", "hold"),
+    "point drips": lies("drip", "drip PUT", rate=2000),
+    "point resets": lies("reset", "reset PUT", "lost", "lost PUT", "break GET"),
+    "point lies": lies("truncate PUT", "truncate GET", "flip PUT", "flip GET", "nothing", "nothing PUT", "stale"),
 }
-# those that touch all brokers, or all workers of a role, are not mixed with others of their kind
-WHOLE = {"majority of brokers killed", "majority of brokers paused", "broker's disk full", "broker killed", "controller killed",
-         "broker paused", "controller paused", "link broker-broker cut", "link broker-broker lossy", "group offsets deleted"}
-WORKER = {"worker killed", "worker stalled", "worker restarted", "rebalance storm", "group offsets deleted"}
-
-
-def may_join(name, others):
-    return name not in others and not any(name in family and other in family for family in (WHOLE, WORKER) for other in others)
 
 
 def heal(world):
     """Everything well again, whatever went wrong in ending a fault."""
-    subprocess.run(["nft", "flush", "chain", "inet", "chaos", "out"], check=True)
+    world.links.clear()
     world.fault(fault="none")
     for disk in world.disks.values():
         (disk / FILL).unlink(missing_ok=True)

@@ -4,6 +4,7 @@ Everything runs in a network and mount namespace of its own. Each broker and wor
 link between any two of them can be cut: what user A sends to a port of B is dropped. Files stay everybody's by
 capability (CAP_DAC_OVERRIDE), since sharing them is not what is tested.
 """
+import glob
 import json
 import os
 import pathlib
@@ -19,15 +20,27 @@ sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import harness  # noqa: E402
 
 BROKERS, WORKERS_PER_ROLE, PARTITIONS = 3, 3, 6
+WORKERS = 2 * WORKERS_PER_ROLE
 CANARY = "canary-7f3a9c51e2"  # the secret of a distribution point; must be seen nowhere
 POINTS = {"paris": ["all", "emea"], "lyon": ["all", "emea"], "tokyo": ["all", "apac"], "osaka": ["all", "apac"], "liar": ["all"]}
 BROKER_DISK_MB, POINT_DISK_MB, SPOOL_MB = 400, 64, 24
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
+# Small and frugal: what the brokers can do in a second is not what is tested.
+JAVA = "-Xmx256m -XX:TieredStopAtLevel=1"
 
 
-def run(*command, **options):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True,
-                          **{"timeout": 120, **options}).stdout
+class Failed(Exception):
+    """The installation itself could not be handled: nothing is shown of the product."""
+
+
+def run(*command, check=True, **options):
+    try:
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **{"timeout": 150, **options})
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed(str(error)) from None
+    if check and done.returncode != 0:
+        raise Failed(f"{' '.join(map(str, command))}: exit code {done.returncode}: {done.stderr[-3000:]}")
+    return done.stdout
 
 
 def as_user(uid):
@@ -36,38 +49,69 @@ def as_user(uid):
 
 
 class Links:
-    """Which user may reach which port. Rules are named, so that they can be taken away again."""
+    """Which user may reach which port, and how fast. Without nft it does nothing, and says so in `why_not`."""
+    CHAIN = ("inet", "chaos", "out")
+    SLOW = "32kbit"  # a packet of 100 bytes takes 25 ms, then
 
-    def __init__(self):
-        run("ip", "link", "set", "lo", "up")
-        run("nft", "add", "table", "inet", "chaos")
-        run("nft", "add", "chain", "inet", "chaos", "out", "{ type filter hook output priority 0; }")
+    def __init__(self, possible):
+        self.why_not = self.why_no_delays = None
+        try:
+            if not possible:
+                raise Failed("no network namespace, or no user of its own for each process")
+            run("ip", "link", "set", "lo", "up")
+            run("nft", "add", "table", *self.CHAIN[:2])
+            run("nft", "add", "chain", *self.CHAIN, "{ type filter hook output priority 0; }")
+        except Failed as error:
+            self.why_not = self.why_no_delays = str(error)
+            return
+        try:
+            run("tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb", "default", "1")
+            run(*"tc class add dev lo parent 1: classid 1:1 htb rate 10gbit quantum 60000".split())
+            run(*"tc class add dev lo parent 1: classid 1:2 htb burst 100 cburst 100 quantum 1500 rate".split(), self.SLOW)
+        except Failed as error:
+            self.why_no_delays = str(error)
 
-    def drop(self, uid, ports, percent=100):
-        """Drops what uid sends to these ports; returns a function that lets it through again."""
-        chance = [] if percent >= 100 else ["numgen", "random", "mod", "100", "<", str(percent)]
-        out = run("nft", "--echo", "--handle", "add", "rule", "inet", "chaos", "out", "meta", "skuid", uid, "tcp", "dport",
-                  "{" + ",".join(map(str, ports)) + "}", *chance, "drop")
+    def rule(self, verb, uid, ports):
+        """("drop", percent), or ("delay", None), of what uid sends to these ports; returns a function that ends it."""
+        what, percent = verb
+        does = ["drop"] if what == "drop" else ["meta", "priority", "set", "1:2"]
+        if percent is not None and percent < 100:
+            does = ["numgen", "random", "mod", "100", "<", str(percent), *does]
+        out = run("nft", "--echo", "--handle", "add", "rule", *self.CHAIN, "meta", "skuid", uid, "tcp", "dport",
+                  "{" + ",".join(map(str, ports)) + "}", *does)
         handle = re.search(r"# handle (\d+)", out).group(1)
-        return lambda: run("nft", "delete", "rule", "inet", "chaos", "out", "handle", handle)
+        return lambda: run("nft", "delete", "rule", *self.CHAIN, "handle", handle)
+
+    def clear(self):
+        if not self.why_not:
+            run("nft", "flush", "chain", *self.CHAIN)
 
 
 class Supervised(harness.Worker):
-    """A worker that is started again whenever it ends, as a service manager would; not while it is held down."""
+    """A worker that is started again whenever it ends, as a service manager would; not while it is held down.
 
-    def __init__(self, role, number, uid, command, log, clock):
-        self.number, self.uid, self.clock, self.name = number, uid, clock, f"{role}{number}"
+    Each line of its log gets the time at which it came: its own clock may be made to jump."""
+
+    def __init__(self, role, number, run_as, command, log, clock):
+        self.number, self.run_as, self.clock, self.name = number, run_as, clock, f"{role}{number}"
         self.held_down, self.expected_end, self.surprises = False, False, []
         self.clock.write_text("+0")
         super().__init__(role, command, log)
 
     def start(self):
-        environment = {**os.environ, "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",
-                       "FAKETIME_DONT_FAKE_MONOTONIC": "1", "LD_PRELOAD": FAKETIME}
+        environment = dict(os.environ)
+        if FAKETIME:
+            environment.update(FAKETIME_TIMESTAMP_FILE=str(self.clock), FAKETIME_CACHE_DURATION="1",
+                               FAKETIME_DONT_FAKE_MONOTONIC="1", LD_PRELOAD=FAKETIME)
         self.held_down = self.expected_end = False
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*as_user(self.uid), *self.command], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=environment)
+        self.process = subprocess.Popen([*self.run_as, *self.command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, env=environment)
+        threading.Thread(target=self.keep_log, args=[self.process.stdout], daemon=True).start()
+
+    def keep_log(self, lines):
+        with open(self.log_path, "ab", buffering=0) as log:
+            for line in lines:
+                log.write(f"{time.time():.3f} ".encode() + line)
 
     def down(self, signal_it):
         """Ends it by signal_it and keeps it down until start()."""
@@ -82,29 +126,51 @@ class Supervised(harness.Worker):
 
 
 class World(harness.System):
-    def __init__(self, folder):
+    def __init__(self, folder, namespaces):
         self.home = pathlib.Path(folder)
-        self.links = Links()
-        self.disks = {}
-        for name, megabytes in (("broker3", BROKER_DISK_MB), ("lyon", POINT_DISK_MB), ("spool0", SPOOL_MB)):
-            self.disks[name] = self.home / "disk" / name
-            self.disks[name].mkdir(parents=True)
-            run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", self.disks[name])
-        for n in (1, 2):
-            (self.home / "disk" / f"broker{n}").mkdir(parents=True)
-        bootstrap = self.kafka("start", "--brokers", BROKERS, "--set", f"log.dirs={self.home}/disk/broker%/data").split()[-1]
-        super().__init__(bootstrap, self.home / "system", "chaos.", PARTITIONS)
-        self.over = threading.Event()
+        self.over, self.disruptions, self.liar = threading.Event(), [], None
+        self.workers = []
+        self.has_users = self.users_are_possible()
+        self.links = Links(namespaces and self.has_users)
+        self.why_not = {"links": self.links.why_not, "delays": self.links.why_no_delays, "disks": self.mount_disks(namespaces),
+                        "clocks": None if FAKETIME else "no libfaketime"}
+        for n in range(1, BROKERS + 1):
+            self.disks_of_broker(n).parent.mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
+    def users_are_possible():
+        try:
+            run(*as_user(9010), "true")
+            return True
+        except Failed:
+            return False
+
+    def mount_disks(self, namespaces):
+        """Small file systems. Returns why they can't be."""
+        self.disks = {name: self.home / "disk" / name for name in ("broker3", "lyon", "spool0")}
+        for (name, disk), megabytes in zip(self.disks.items(), (BROKER_DISK_MB, POINT_DISK_MB, SPOOL_MB)):
+            disk.mkdir(parents=True)
+            try:
+                if not namespaces:
+                    raise Failed("no mount namespace")
+                run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", disk)
+            except Failed as error:
+                return str(error)
+        return None
+
+    def note_disruption(self, worker, cause, seconds=None):
+        """From now on its shards need another owner; where seconds is given, if it lasts longer than its session."""
+        self.disruptions.append((time.time(), worker.name, cause, seconds))
 
     # -- servers
 
-    def kafka(self, verb, *arguments):
-        broker = "setpriv --reuid 900% --keep-groups --inh-caps=+dac_override,+fowner --ambient-caps=+dac_override,+fowner"
-        return run(ROOT / "script/kafka", verb, "--dir", self.home / "kafka", *arguments,
-                   env={**os.environ, "SERVERS_RUN": broker})
+    def kafka(self, verb, *arguments, check=True):
+        broker = " ".join(as_user("900%")) if self.has_users else ""
+        return run(ROOT / "script/kafka", verb, "--dir", self.home / "kafka", *arguments, check=check,
+                   env={**os.environ, "SERVERS_RUN": broker, "KAFKA_OPTS": JAVA})
 
-    def nginx(self, verb, *arguments):
-        return run(ROOT / "script/nginx", verb, "--dir", self.home / "nginx", *arguments)
+    def nginx(self, verb, *arguments, check=True):
+        return run(ROOT / "script/nginx", verb, "--dir", self.home / "nginx", *arguments, check=check)
 
     def broker_ports(self, n):
         """Where broker n listens: to clients and brokers, and as a controller."""
@@ -131,6 +197,9 @@ class World(harness.System):
     # -- set up
 
     def build(self):
+        log_dirs = f"log.dirs={self.home}/disk/broker%/data"
+        bootstrap = self.kafka("start", "--brokers", BROKERS, "--set", log_dirs).split()[-1]
+        super().__init__(bootstrap, self.home / "system", "chaos.", PARTITIONS)
         self.web = self.nginx("start", "--count", 3).split()
         self.liar = subprocess.Popen([sys.executable, str(ROOT / "tests/e2e/bad_dp.py"), "--root", str(self.home / "liar"),
                                       "--port", "0"], stdout=subprocess.PIPE, text=True)
@@ -142,19 +211,30 @@ class World(harness.System):
         (self.folder / "liar.secret").write_text(f"chaos:{CANARY}\n")
         self.add_http_point("liar", self.liar_url + "dp/", POINTS["liar"], credentials_file="liar.secret")
         self.sources.append({"prefix": self.web[2] + "src/"})
-        self.ready()
-        for number in range(WORKERS_PER_ROLE):
-            for role, base in (("stager", 9010), ("updater", 9020)):
+        self.make_ready()
+        for role, base in (("stager", 9010), ("updater", 9020)):
+            for number in range(WORKERS_PER_ROLE):
                 self.start_worker(role, number, base + number)
         threading.Thread(target=self.supervise, daemon=True).start()
+
+    def make_ready(self):
+        """On a machine that is busy with other things the brokers may need a second try, or a third."""
+        for last in (False, False, True):
+            try:
+                return self.ready()
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                if last:
+                    raise Failed(str(error)) from None
 
     def start_worker(self, role, number, uid):
         command = [str(harness.BIN / f"holdpoint-{role}"), *self.common(), "--distribution-points", str(self.catalogue)]
         if role == "stager":
             spool = self.disks["spool0"] if number == 0 else self.folder / f"spool{number}"
             command += ["--spool", str(spool)]
-        self.workers.append(Supervised(role, number, uid, command, self.folder / f"{role}{number}.log",
-                                       self.folder / f"{role}{number}.clock"))
+        worker = Supervised(role, number, as_user(uid) if self.has_users else [], command, self.folder / f"{role}{number}.log",
+                            self.folder / f"{role}{number}.clock")
+        worker.uid = uid
+        self.workers.append(worker)
 
     def supervise(self):
         while not self.over.wait(0.5):
@@ -164,6 +244,14 @@ class World(harness.System):
     def fault(self, **description):
         request = urllib.request.Request(self.liar_url + "_control", data=json.dumps(description).encode(), method="POST")
         urllib.request.urlopen(request, timeout=10).read()
+
+    def worker_with_put_under_way(self):
+        """The worker that the misbehaving point has a PUT of, told by who holds the other end of its connection."""
+        with urllib.request.urlopen(self.liar_url + "_control", timeout=10) as answer:
+            ports = json.loads(answer.read())["putting"]
+        rows = [row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        sockets = {f"socket:[{row[9]}]" for row in rows if int(row[1].split(":")[1], 16) in ports}
+        return next((worker for worker in self.workers if sockets & open_files(worker.process.pid)), None)
 
     def point_port(self, name):
         url = next(point["url"] for point in self.points if point["name"] == name)
@@ -185,10 +273,20 @@ class World(harness.System):
         for worker in self.workers:
             worker.held_down = True
         super().close()
-        if hasattr(self, "liar"):
+        if self.liar:
             self.liar.kill()
-        self.nginx("clean")
-        self.kafka("clean")
+        for clean in (self.nginx, self.kafka):
+            clean("clean", check=False)
+        for disk in self.disks.values():
+            subprocess.run(["umount", str(disk)], capture_output=True, check=False)
+
+
+def open_files(pid):
+    """What the process has open, as /proc tells; nothing if it ended meanwhile."""
+    try:
+        return {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+    except OSError:
+        return set()
 
 
 def settle(seconds):

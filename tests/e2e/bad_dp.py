@@ -49,6 +49,7 @@ class Faults:
         self.lock = threading.Condition()
         self.list = []
         self.under_way = []
+        self.putting = []  # the ports of clients whose PUT is under way
         self.log = []
         self.before = {}
 
@@ -133,13 +134,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.control()
         self.fault = self.server.faults.take(self.command, self.plain)
         name = f"{self.command} {self.plain}"
+        putting = [self.client_address[1]] if self.command == "PUT" else []
         self.server.faults.under_way.append(name)
+        self.server.faults.putting += putting
         try:
             self.misbehave()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         finally:
             self.server.faults.under_way.remove(name)
+            for port in putting:
+                self.server.faults.putting.remove(port)
 
     do_GET = do_HEAD = do_PUT = do_DELETE = do_MKCOL = do_COPY = do_MOVE = do_POST = handle_request
 
@@ -307,7 +312,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.plain == "/_control/log":
             text = "\n".join(faults.log)
         else:
-            text = json.dumps({"faults": faults.list, "under_way": faults.under_way})
+            text = json.dumps({"faults": faults.list, "under_way": faults.under_way, "putting": faults.putting})
         body = (text + "\n").encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
