@@ -96,6 +96,7 @@ static enum outcome load(struct shard *shard, struct error *err)
 	if (progress->fingerprint[0])
 		last = view_text(progress->fingerprint);
 	shard->chunk_next = progress->next;
+	anchor_set(&shard->anchor, progress);
 	return kafka_open_input(shard->kafka, progress->next, progress->last, last, err);
 }
 
@@ -234,6 +235,11 @@ static enum outcome commit_batch(struct shard *shard, struct error *err)
 	return outcome;
 }
 
+static enum outcome check_log(struct shard *shard, bool is_awaited, struct error *err)
+{
+	return anchor_check(&shard->anchor, &shard->term->progress, is_awaited, shard->kafka, err);
+}
+
 static enum outcome take_in_and_commit(struct shard *shard, struct error *err)
 {
 	log_time(shard);
@@ -245,7 +251,10 @@ static enum outcome take_in_and_commit(struct shard *shard, struct error *err)
 		return OUTCOME_OK;
 	}
 	term_settle(shard->term);
-	outcome = start_early(shard, err);
+	if (shard->batch.records > 0)
+		outcome = check_log(shard, true, err);
+	if (outcome == OUTCOME_OK)
+		outcome = start_early(shard, err);
 	if (outcome == OUTCOME_OK)
 		outcome = commit_batch(shard, err);
 	if (outcome == OUTCOME_OK && !shard->ended)
@@ -297,6 +306,8 @@ static enum outcome run(struct shard *shard, struct error *err)
 		shard_take_control(shard);
 		if (!shard->ended)
 			outcome = take_in_and_commit(shard, err);
+		if (outcome == OUTCOME_OK && !shard->ended && !batch_has_more(shard))
+			outcome = check_log(shard, false, err);
 	}
 	return outcome == OUTCOME_OK ? drain(shard, err) : outcome;
 }

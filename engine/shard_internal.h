@@ -2,6 +2,7 @@
 #define ENGINE_SHARD_INTERNAL_H
 
 #include "base/queue.h"
+#include "engine/anchor.h"
 #include "engine/counts.h"
 #include "engine/shard.h"
 #include "engine/suspicion.h"
@@ -77,6 +78,7 @@ struct shard {
 	int64_t chunk_next;
 	bool input_drained; /* the last read found less than it could take */
 	struct batch batch;
+	struct anchor anchor;
 	int64_t clock_offset_ms, now_ms; /* log time minus monotonic time; time of the present batch */
 	int64_t proven_ms;               /* monotonic: no later than the last proof of ownership */
 	bool needs_proof;                /* commit once more before starting anything */

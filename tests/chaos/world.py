@@ -35,7 +35,7 @@ class Failed(Exception):
 
 def run(*command, check=True, **options):
     try:
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **{"timeout": 150, **options})
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **{"timeout": 600, **options})
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failed(str(error)) from None
     if check and done.returncode != 0:
@@ -167,7 +167,7 @@ class World(harness.System):
     def kafka(self, verb, *arguments, check=True):
         broker = " ".join(as_user("900%")) if self.has_users else ""
         return run(ROOT / "script/kafka", verb, "--dir", self.home / "kafka", *arguments, check=check,
-                   env={**os.environ, "SERVERS_RUN": broker, "KAFKA_OPTS": JAVA})
+                   env={**os.environ, "SERVERS_RUN": broker, "KAFKA_OPTS": JAVA, "SERVERS_START_SECONDS": "240"})
 
     def nginx(self, verb, *arguments, check=True):
         return run(ROOT / "script/nginx", verb, "--dir", self.home / "nginx", *arguments, check=check)

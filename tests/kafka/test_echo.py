@@ -234,6 +234,27 @@ def scenario_refuses_another_log(world):
     assert "log_recreated" in world.log("b"), world.log("b")
 
 
+def scenario_refuses_a_log_made_anew_under_it(world):
+    """The input is deleted, made again and grown past every position while the worker is stopped, for less time than it may be."""
+    world.start("a")
+    world.produce(4)
+    assert world.producer.flush(30) == 0
+    world.check()
+    time.sleep(31)  # so long it takes what it knew for what still is
+    admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
+    world.workers["a"].send_signal(signal.SIGSTOP)
+    for future in admin.delete_topics([world.prefix + "in"]).values():
+        future.result(30)
+    wait_until("the topic is gone", lambda: world.prefix + "in" not in admin.list_topics(timeout=10).topics)
+    subprocess.run([world.binary, "topics", "-b", BOOTSTRAP, "--prefix", world.prefix], check=True,
+                   stderr=subprocess.DEVNULL)
+    world.produce(8)
+    assert world.producer.flush(30) == 0
+    world.workers["a"].send_signal(signal.SIGCONT)
+    assert wait_exit(world.workers["a"], 60) == 1
+    assert "log_recreated" in world.log("a"), world.log("a")
+
+
 def scenario_refuses_more_partitions(world):
     """Partitions are added under a running worker: keys would lie elsewhere than their rows."""
     world.start("a", "-X", "topic.metadata.refresh.interval.ms=1000")

@@ -268,6 +268,57 @@ Test(shard_effects, an_old_proof_of_ownership_is_renewed_before_any_start, .fini
 	world_expect("claim run open:1,0,known commit start:u start:t cancel:u cancel:t");
 }
 
+/* ---- the log is another one ---- */
+
+static void pass_16_seconds(struct kafka *kafka)
+{
+	(void)kafka;
+	fake_now_ms += 16000;
+}
+
+static void send_more(struct kafka *kafka)
+{
+	fake_now_ms += 10000;
+	fake_send(kafka, fake_key_here(kafka, 0), "put more");
+}
+
+static void make_log_anew(struct kafka *kafka)
+{
+	fake_now_ms += 40000;
+	free((void *)kafka->input[0].value.data);
+	kafka->input[0].value = view_text(memory_text("put another"));
+	fake_send(kafka, fake_key_here(kafka, 0), "put more");
+}
+
+Test(shard_log, made_anew_while_it_is_read_is_refused_before_anything_of_it_counts, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){pass_16_seconds, make_log_anew, NULL});
+	send(0, "put one");
+	cr_assert_eq(world_run(), OUTCOME_REFUSED);
+	cr_assert_str_eq(world.err.code, "log_recreated");
+	cr_assert_eq(world_outputs("put one"), 1);
+	cr_assert_eq(world_outputs("put more"), 0);
+	world_expect("claim run open:-1,-1 commit recall:0");
+}
+
+Test(shard_log, that_is_what_it_was_is_read_on_and_asked_about_seldom, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){pass_16_seconds, send_more, send_more, send_more, NULL});
+	send(0, "put one");
+	cr_assert_eq(world_run(), OUTCOME_ENDED);
+	cr_assert_eq(world_outputs("put more"), 3);
+	world_expect("claim run open:-1,-1 commit commit commit recall:0 commit");
+}
+
+Test(shard_log, whose_old_records_were_deleted_is_read_on, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){pass_16_seconds, make_log_anew, NULL});
+	world.kafka->log_is_gone = true;
+	send(0, "put one");
+	cr_assert_eq(world_run(), OUTCOME_ENDED);
+	cr_assert_eq(world_outputs("put more"), 1);
+}
+
 /* ---- losses ---- */
 
 Test(shard_loss, rebuilds_the_state_from_its_rows, .fini = fini)
