@@ -5,7 +5,7 @@ import re
 import time
 
 import checker
-from harness import wait_until
+from harness import SLOW, wait_until
 from test_order import assert_kept, jobs_for, start_all
 
 PACKAGES = int(os.environ.get("HOLDPOINT_TEST_PACKAGES", "300"))
@@ -76,15 +76,15 @@ def takeover(pipeline, victim, restart):
 
 
 def test_a_restarted_instance_goes_on_at_once(pipeline):
-    """Static membership: no session time-out is waited for."""
-    stager = pipeline.start("stager", instance="s1")
+    """Static membership: no session time-out is waited for. It is a long one here, so that a slow machine is not taken for it."""
+    stager = pipeline.start("stager", "-X", "session.timeout.ms=60000", instance="s1")
     pipeline.start("updater", instance="u1")
     create, update = jobs_for(pipeline, "BEFORE", "1.0", ["paris"], tag="before")
     pipeline.publish(create, update)
     pipeline.await_jobs("c-before", "u-before")
     seconds = takeover(pipeline, stager, stager.start)
     print(f"restarted instance: work done {seconds:.1f} s after the kill")
-    assert seconds < 5.5, "should not wait for the 6 s session time-out"
+    assert seconds < 45, "should not wait for the session time-out"
     assert_kept(pipeline)
 
 
@@ -98,7 +98,7 @@ def test_another_worker_takes_over_within_the_session_timeout_and_about_a_second
     wait_until("both stagers have shards", lambda: all(re.search(r"running", w.log()) for w in pipeline.workers if w.role == "stager"))
     seconds = takeover(pipeline, first, lambda: None)
     print(f"takeover: work done {seconds:.1f} s after the kill")
-    assert seconds < 10
+    assert seconds < 6 + 6 * SLOW, "a session time-out of 6 s, and then some"
     assert_kept(pipeline)
 
 

@@ -19,6 +19,7 @@ from harness import wait_until
 from test_dp_faults import bad_point
 from test_order import jobs_for
 
+pytestmark = pytest.mark.xdist_group("page")  # one process has them all: what they share takes long to start
 
 HOSTILE = ('<script>window.ran = 1</script><img src=x onerror="window.ran = 2"> \u202egnp.exe\u202c \u05e9\u05dc\u05d5\u05dd '
            '\u0007 {{7*7}} </td></table><svg onload=window.ran=3> ' + "very-long-" * 60)

@@ -18,6 +18,7 @@ from harness import wait_until
 from test_dp_faults import bad_point
 from test_order import assert_kept, jobs_for
 
+pytestmark = pytest.mark.xdist_group("security")  # one process has them all: what they share takes long to start
 numbers = itertools.count(1)
 SECRET = "canary-point-c40d77"
 

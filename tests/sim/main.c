@@ -2,6 +2,7 @@
  * points, and judges each. */
 #include "tests/sim/marks.h"
 #include "tests/sim/seed.h"
+#include "tests/sim/shrink.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -19,13 +20,16 @@ enum { JOBS_MAX = 64, HANG_S = 60, TWICE_EACH = 100, SEEDS_FOR_MARKS = 10000 };
 struct plan {
 	uint64_t first, seeds, jobs;
 	bool trace, keep_going;
+	struct seed_limits limits;
 };
 
 /* What the processes that run seeds tell their parent; it outlives them. */
 struct report {
 	uint64_t marks[MARK_COUNT];
 	uint64_t seed, done, twice, steps, failures;
-	int exit_code; /* of the first failure */
+	int exit_code; /* of the first failure … */
+	uint64_t failed;
+	char invariant[INVARIANT_SIZE];
 };
 static struct report *reports;
 static volatile bool *stop; /* somebody has failed */
@@ -54,7 +58,11 @@ static void note_failure(struct report *report, uint64_t seed, int exit_code, co
 {
 	say_failure(seed, words);
 	report->failures++;
-	report->exit_code = report->exit_code ? report->exit_code : exit_code;
+	if (report->exit_code)
+		return;
+	report->exit_code = exit_code;
+	report->failed = seed;
+	invariant_of(words, report->invariant);
 }
 
 static bool run_one(struct report *report, uint64_t seed, bool trace)
@@ -89,8 +97,10 @@ static int run_seeds(const struct plan *plan, uint64_t worker)
 {
 	struct report *report = &reports[worker];
 
+	signal(SIGINT, SIG_IGN); /* ^C is the parent's: it tells us to stop */
 	marks_use(report->marks);
 	seed_prepare();
+	seed_limit(&plan->limits);
 	for (uint64_t i = worker; i < plan->seeds && !*stop; i += plan->jobs)
 		if (!run_one(report, plan->first + i, plan->trace) && !plan->keep_going)
 			*stop = true;
@@ -114,6 +124,12 @@ static void judge_end(struct report *report, int status)
 	*stop = true;
 }
 
+static void stop_all(int number)
+{
+	(void)number;
+	*stop = true;
+}
+
 static void run_all(const struct plan *plan)
 {
 	pid_t children[JOBS_MAX];
@@ -128,9 +144,11 @@ static void run_all(const struct plan *plan)
 		if (children[i] == 0)
 			exit(run_seeds(plan, i));
 	}
+	signal(SIGINT, stop_all);
+	signal(SIGTERM, stop_all);
 	for (uint64_t left = plan->jobs; left; left--) {
 		int status;
-		pid_t child = wait(&status);
+		pid_t child = wait(&status); /* begun again where a signal comes: signal(3) restarts */
 		for (uint64_t i = 0; i < plan->jobs; i++)
 			if (children[i] == child)
 				judge_end(&reports[i], status);
@@ -169,6 +187,36 @@ static int print_marks(const struct report *total)
 	return missing;
 }
 
+static void print_limits(const struct seed_limits *limits)
+{
+	const char *separator = " --without ";
+
+	if (limits->most_jobs)
+		printf(" --most-jobs %d", limits->most_jobs);
+	for (int trouble = 0; seed_trouble_name(trouble); trouble++)
+		if (limits->without >> trouble & 1) {
+			printf("%s%s", separator, seed_trouble_name(trouble));
+			separator = ",";
+		}
+}
+
+/* Says by which options the first failure can be had with less around it. */
+static void make_smaller(const struct plan *plan)
+{
+	struct seed_limits limits;
+
+	for (uint64_t i = 0; i < plan->jobs; i++) {
+		const struct report *report = &reports[i];
+		if (!report->exit_code || !shrink(report->failed, report->invariant, &limits))
+			continue;
+		printf("smaller, breaks %s too: build/bin/holdpoint-sim --seed %llu", report->invariant,
+		        (unsigned long long)report->failed);
+		print_limits(&limits);
+		printf(" --trace\n");
+		return;
+	}
+}
+
 static int conclude(const struct plan *plan, double seconds)
 {
 	struct report total;
@@ -180,10 +228,12 @@ static int conclude(const struct plan *plan, double seconds)
 	        (double)total.done / seconds, (double)total.done / seconds / (double)plan->jobs,
 	        (unsigned long long)plan->jobs, (unsigned long long)total.steps,
 	        (unsigned long long)total.twice, (unsigned long long)total.failures);
+	if (total.exit_code && !plan->trace)
+		make_smaller(plan);
 	if (plan->seeds == 1)
 		return total.exit_code;
 	int missing = print_marks(&total);
-	if (total.exit_code || !missing || plan->seeds < SEEDS_FOR_MARKS)
+	if (total.exit_code || !missing || total.done < SEEDS_FOR_MARKS)
 		return total.exit_code;
 	printf("FAILED: %d situations were never reached; see those with 0\n", missing);
 	return EXIT_UNREACHED;
@@ -191,8 +241,8 @@ static int conclude(const struct plan *plan, double seconds)
 
 static void help(void)
 {
-	printf("usage: holdpoint-sim [--seeds N] [--first S] [--seed S] [--jobs N] [--trace] "
-	       "[--keep-going]\n\n"
+	printf("usage: holdpoint-sim [--seeds N] [--first S] [--seed S] [-j N] [--trace] "
+	       "[--keep-going] …\n\n"
 	       "Simulates stagers and updaters on a Kafka, a consumer group and distribution points that "
 	       "fail in\n"
 	       "every way, from seeds: one seed gives one history. Stops at the first that breaks an "
@@ -200,9 +250,12 @@ static void help(void)
 	       "  --seeds N     how many (1000)\n"
 	       "  --first S     the first of them (0)\n"
 	       "  --seed S      only this one\n"
-	       "  --jobs N      in so many processes (2)\n"
+	       "  --forever     until it is stopped (SIGINT)\n"
+	       "  --jobs, -j N  in so many processes (2)\n"
 	       "  --trace       print what happens\n"
-	       "  --keep-going  do not stop at a failure\n\n"
+	       "  --keep-going  do not stop at a failure\n"
+	       "  --most-jobs N, --without TROUBLE,…\n"
+	       "                less of what a seed wants; said of a failure, made smaller\n\n"
 	       "Exit codes: 0 good, 1 some situation was never reached, 2 usage, 127 crashed or hung,\n"
 	       "128 something never came to its end, 129 something went wrong.\n");
 }
@@ -216,16 +269,32 @@ static bool parse_number(const char *text, uint64_t *ret)
 	return *text && !*end && !errno;
 }
 
+static bool parse_troubles(char *text, uint64_t *ret)
+{
+	for (char *name = strtok(text, ","); name; name = strtok(NULL, ",")) {
+		int trouble = 0;
+		while (seed_trouble_name(trouble) && strcmp(seed_trouble_name(trouble), name) != 0)
+			trouble++;
+		if (!seed_trouble_name(trouble))
+			return false;
+		*ret |= UINT64_C(1) << trouble;
+	}
+	return true;
+}
+
 static int parse(int argc, char **argv, struct plan *plan)
 {
 	static const struct option options[] = {{"seeds", required_argument, NULL, 'n'},
 	        {"first", required_argument, NULL, 'f'}, {"seed", required_argument, NULL, 's'},
 	        {"jobs", required_argument, NULL, 'j'}, {"trace", no_argument, NULL, 't'},
-	        {"keep-going", no_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'}, {0}};
+	        {"keep-going", no_argument, NULL, 'k'}, {"forever", no_argument, NULL, 'e'},
+	        {"most-jobs", required_argument, NULL, 'm'}, {"without", required_argument, NULL, 'w'},
+	        {"help", no_argument, NULL, 'h'}, {0}};
+	uint64_t most_jobs = 0;
 	int option;
 	bool good = true;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "hj:", options, NULL)) != -1) {
 		switch (option) {
 		case 'n':
 			good = good && parse_number(optarg, &plan->seeds);
@@ -245,6 +314,16 @@ static int parse(int argc, char **argv, struct plan *plan)
 			break;
 		case 'k':
 			plan->keep_going = true;
+			break;
+		case 'e':
+			plan->seeds = UINT64_MAX;
+			break;
+		case 'm':
+			good = good && parse_number(optarg, &most_jobs) && most_jobs <= INT32_MAX;
+			plan->limits.most_jobs = (int)most_jobs;
+			break;
+		case 'w':
+			good = good && parse_troubles(optarg, &plan->limits.without);
 			break;
 		case 'h':
 			help();

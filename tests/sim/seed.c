@@ -29,6 +29,48 @@ static struct story {
 
 static struct options *options_of[2];
 
+/* ---- what a history may be told to do without ---- */
+
+/* clang-format off */
+#define TROUBLES(trouble) \
+	trouble(commit_abort) trouble(commit_answer_lost) trouble(claim_answer_lost) trouble(transfer_retry) \
+	trouble(transfer_reject) trouble(transfer_answer_lost) trouble(pointer_unknown) \
+	trouble(pointer_answer_lost) trouble(pointer_locked) trouble(slow_operation) trouble(late_group) \
+	trouble(compaction) trouble(strike_in_call) trouble(strike_in_operation) trouble(crash) \
+	trouble(stop) trouble(stall) trouble(rebalance) trouble(unreachable) trouble(replace) \
+	trouble(misrouted) trouble(bad) trouble(duplicates) trouble(conflicts) trouble(forged)
+/* clang-format on */
+
+enum trouble {
+#define TROUBLE_NUMBER(name) WITHOUT_##name,
+	TROUBLES(TROUBLE_NUMBER)
+#undef TROUBLE_NUMBER
+};
+
+static struct seed_limits limits;
+
+const char *seed_trouble_name(int number)
+{
+	static const char *const names[] = {
+#define TROUBLE_TEXT(name) #name,
+	        TROUBLES(TROUBLE_TEXT)
+#undef TROUBLE_TEXT
+	};
+
+	return (size_t)number < sizeof(names) / sizeof(*names) ? names[number] : NULL;
+}
+
+void seed_limit(const struct seed_limits *wanted)
+{
+	limits = *wanted;
+}
+
+/* Drawn first, so that the rest of the draws stays what it was. */
+static unsigned unless(enum trouble trouble, unsigned drawn)
+{
+	return limits.without >> trouble & 1 ? 0 : drawn;
+}
+
 /* ---- once per program ---- */
 
 static struct options *parse(bool updater, char *path)
@@ -215,23 +257,23 @@ static void draw_chance(void)
 	struct chance *chance = world_chance();
 
 	*chance = (struct chance){
-	        .commit_abort = some(15),
-	        .commit_answer_lost = some(10),
-	        .claim_answer_lost = some(20),
-	        .transfer_retry = some(40),
-	        .transfer_reject = story.far_deadlines ? 0 : some(100),
-	        .transfer_answer_lost = some(30),
-	        .pointer_unknown = some(30),
-	        .pointer_answer_lost = some(30),
-	        .pointer_locked = some(30),
-	        .slow_operation = some(20),
-	        .late_group = some(60),
-	        .compaction = some(60),
-	        .strike_in_call = some(4),
-	        .strike_in_operation = some(100),
+	        .commit_abort = unless(WITHOUT_commit_abort, some(15)),
+	        .commit_answer_lost = unless(WITHOUT_commit_answer_lost, some(10)),
+	        .claim_answer_lost = unless(WITHOUT_claim_answer_lost, some(20)),
+	        .transfer_retry = unless(WITHOUT_transfer_retry, some(40)),
+	        .transfer_reject = story.far_deadlines ? 0 : unless(WITHOUT_transfer_reject, some(100)),
+	        .transfer_answer_lost = unless(WITHOUT_transfer_answer_lost, some(30)),
+	        .pointer_unknown = unless(WITHOUT_pointer_unknown, some(30)),
+	        .pointer_answer_lost = unless(WITHOUT_pointer_answer_lost, some(30)),
+	        .pointer_locked = unless(WITHOUT_pointer_locked, some(30)),
+	        .slow_operation = unless(WITHOUT_slow_operation, some(20)),
+	        .late_group = unless(WITHOUT_late_group, some(60)),
+	        .compaction = unless(WITHOUT_compaction, some(60)),
+	        .strike_in_call = unless(WITHOUT_strike_in_call, some(4)),
+	        .strike_in_operation = unless(WITHOUT_strike_in_operation, some(100)),
 	};
 	for (int i = 0; i < FAULTS; i++)
-		story.weights[i] = some(10);
+		story.weights[i] = unless(WITHOUT_crash + (unsigned)i, some(10));
 }
 
 static void begin_logs(void)
@@ -252,12 +294,14 @@ static void begin(void)
 	        .jobs = (int)world_between(3, 40),
 	        .updates = (unsigned)world_between(40, 90),
 	        .window_ms = world_between(100, 60000),
-	        .misrouted = some(30),
-	        .bad = some(25),
-	        .duplicates = some(25),
-	        .conflicts = some(15),
-	        .forged = some(10)};
+	        .misrouted = unless(WITHOUT_misrouted, some(30)),
+	        .bad = unless(WITHOUT_bad, some(25)),
+	        .duplicates = unless(WITHOUT_duplicates, some(25)),
+	        .conflicts = unless(WITHOUT_conflicts, some(15)),
+	        .forged = unless(WITHOUT_forged, some(10))};
 
+	if (limits.most_jobs && plan.jobs > limits.most_jobs)
+		plan.jobs = limits.most_jobs;
 	story = (struct story){.far_deadlines = world_percent(50), .pace_ms = world_between(300, 10000)};
 	story.dead_point = !story.far_deadlines && world_percent(20) ? (int)world_random(POINTS) : -1;
 	plan.far_deadlines = story.far_deadlines;

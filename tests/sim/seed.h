@@ -11,6 +11,14 @@ struct seed_result {
 	uint64_t hash, steps;
 };
 
+/* What a history is to do without: for making one smaller. */
+struct seed_limits {
+	uint64_t without; /* bits: kinds of trouble, by number */
+	int most_jobs;    /* 0: as many as the seed wants */
+};
+const char *seed_trouble_name(int number); /* NULL behind the last */
+void seed_limit(const struct seed_limits *limits);
+
 void seed_prepare(void); /* once per program */
 void seed_run(uint64_t seed, bool trace, struct seed_result *ret);
 
