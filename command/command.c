@@ -1,6 +1,7 @@
 #include "command/command.h"
 
 #include "base/memory.h"
+#include "engine/no_core.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -26,6 +27,7 @@ int command_main(
 {
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	leave_no_core();
 	if (argc < 2) {
 		print_help(program, commands, exit_codes, stderr);
 		return EXIT_USAGE;

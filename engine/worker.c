@@ -8,6 +8,7 @@
 #include "engine/crew_metrics.h"
 #include "engine/health.h"
 #include "engine/metrics.h"
+#include "engine/no_core.h"
 #include "engine/watchdog.h"
 
 #include <signal.h>
@@ -110,14 +111,6 @@ static void raise_file_limit(void)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
-}
-
-/* A core would have the secrets that librdkafka and curl hold. */
-static void leave_no_core(void)
-{
-	const struct rlimit none = {0, 0};
-
-	setrlimit(RLIMIT_CORE, &none);
 }
 
 static void reload(struct worker *worker)

@@ -2,6 +2,7 @@
  * that an unmounted path or a mistyped URL never counts as staged. */
 #include "distribution/catalogue.h"
 #include "distribution/distribution.h"
+#include "engine/no_core.h"
 #include "engine/options.h"
 #include "stager/stager.h"
 
@@ -116,6 +117,8 @@ int dp_init_main(int argc, char **argv)
 	struct error err;
 	bool printed = false;
 	int code = EXIT_USAGE;
+
+	leave_no_core();
 	enum status status = options_parse(&dp_init_command, argc, argv, &options, &printed, &err);
 
 	if (printed)

@@ -184,10 +184,6 @@ class SecureSystem(harness.System):
         return {"bootstrap.servers": self.secure, "log_level": 2, **dict(line.split("=", 1) for line in lines)}
 
 
-def limits_of(process):
-    return (pathlib.Path("/proc") / str(process.pid) / "limits").read_text()
-
-
 def environment_of(process):
     return (pathlib.Path("/proc") / str(process.pid) / "environ").read_bytes()
 
