@@ -5,11 +5,13 @@ stand-in; what a test sees it reads back from the topics (read_committed) and fr
 """
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -35,6 +37,24 @@ def wait_until(what, condition, deadline=30.0, every=0.05):
 
 def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ask(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10 * SLOW)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return None, ""
+    finally:
+        connection.close()
 
 
 class Record:

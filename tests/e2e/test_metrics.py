@@ -1,11 +1,9 @@
 """What workers tell those who watch them: that it is right, that it is of Prometheus' form, and that everything that
 the dashboard, the rules and the page about monitoring speak of is really served."""
-import http.client
 import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +11,7 @@ import time
 import pytest
 
 import harness
-from harness import ROOT, SLOW, wait_until
+from harness import ROOT, SLOW, ask, free_port, wait_until
 
 sys.path.append(str(ROOT / ".cache" / "promql"))  # script/bootstrap fetches it
 import promql_parser  # noqa: E402
@@ -23,24 +21,6 @@ RULES, DASHBOARD, PAGE = DOCS / "alerts.yml", DOCS / "grafana-dashboard.json", D
 NAME = re.compile(r"\b(?:holdpoint|process)_[a-z0-9_]+\b")
 SAMPLE = re.compile(r'([a-z_:][a-z0-9_:]*)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (-?[0-9]+(?:\.[0-9]+)?)')
 UNITS = re.compile(r"_(?:milliseconds|ms|kb|mb|minutes|hours)(?:_|$)")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def ask(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10 * SLOW)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    except OSError:
-        return None, ""
-    finally:
-        connection.close()
 
 
 class Metrics:

@@ -8,9 +8,8 @@ import threading
 import pytest
 
 import harness
-from harness import wait_until
+from harness import ask, free_port, wait_until
 from test_dp_faults import add_bad_point, bad_point
-from test_metrics import ask, free_port
 from test_order import assert_kept, jobs_for
 
 PAGES = ("/api/overview", "/api/packages", "/api/jobs?state=open", "/api/events", "/api/dead-letters")

@@ -22,9 +22,9 @@ from confluent_kafka import Producer
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import checker  # noqa: E402
 import harness  # noqa: E402
-from test_metrics import Metrics, ask, free_port  # noqa: E402
+from harness import ask, free_port  # noqa: E402
 
-EVERY, PACKAGES, VERSIONS, PARTITIONS = 10, 40, 4, 2
+EVERY, PACKAGES, VERSIONS, PARTITIONS = 10, 16, 4, 2
 LOSE_EVERY = 300  # seconds from one loss of a distribution point's content to the next
 
 
@@ -53,7 +53,8 @@ class Soak:
         system.add_http_point("tokyo", f"{self.web[0]}tokyo/", groups=["all"])
         system.ready()
         for role in ("stager", "updater", "stager", "updater"):
-            self.processes[f"{role} {len(self.processes) // 2 + 1}"] = system.start(role, *self.listen())
+            bound = ["--manifest-bytes", str(1 << 20)] if role == "stager" else []  # the cache of manifests is full soon
+            self.processes[f"{role} {len(self.processes) // 2 + 1}"] = system.start(role, *self.listen(), *bound)
         self.audit("serve", *self.listen())
         self.audit("export", "--follow", str(system.folder / "history.db"))
         self.ports = dict(zip(self.processes, self.ports))  # all but export, the last
@@ -113,18 +114,19 @@ class Soak:
         """As those who watch an installation do: metrics, readiness, the auditor's page."""
         for name, port in self.ports.items():
             status, text = ask(port, "/metrics")
-            assert status == 200, name
-            Metrics(text)
+            assert status == 200 and "process_resident_memory_bytes" in text, name
         for path in ("/api/overview", "/api/packages", "/api/jobs?state=open", "/api/events?package=PKG001"):
             assert ask(self.ports["auditor serve"], path)[0] == 200, path
 
     def lose(self):
         """A distribution point's disk is replaced by an empty one."""
         base = self.system.base(("paris", "lyon")[self.losses % 2])
+        identity = json.loads((base / ".holdpoint" / "dp.json").read_text())["dp_id"]
         self.losses += 1
-        shutil.rmtree(base, ignore_errors=True)  # a worker may be writing there; the rest is removed with the next
-        base.mkdir(exist_ok=True)
-        self.system.init_points(base.name, replace=True)
+        base.rename(self.system.folder / "lost")
+        base.mkdir()
+        self.system.init_points("--lost-id", identity, base.name, replace=True)
+        shutil.rmtree(self.system.folder / "lost", ignore_errors=True)  # a worker may still be writing there
 
     def run(self):
         began = time.monotonic()
