@@ -22,10 +22,15 @@ void delivery_free(struct delivery *delivery)
 	free(delivery);
 }
 
-static void finish(struct delivery *delivery)
+static void release_source(struct delivery *delivery)
 {
 	source_release(delivery->source);
 	delivery->source = NULL;
+}
+
+static void finish(struct delivery *delivery)
+{
+	release_source(delivery);
 	delivery->done(delivery);
 }
 
@@ -97,12 +102,10 @@ static void ended_put(struct delivery *delivery)
 		delivery->bytes_sent += delivery->file->size;
 	else if (delivery->step.operation.result.status == STATUS_REJECT)
 		source_doubt(delivery->source);
-	source_release(delivery->source);
-	delivery->source = NULL;
 	delivery->bytes = 0;
 }
 
-static void ask(struct delivery *delivery, void (*answered)(struct source_ask *ask))
+static void ask(struct delivery *delivery, bool early, void (*answered)(struct source_ask *ask))
 {
 	const struct manifest_file *file = delivery->file;
 
@@ -110,6 +113,7 @@ static void ask(struct delivery *delivery, void (*answered)(struct source_ask *a
 	        .digest = file->digest,
 	        .size = file->size,
 	        .catalogue = delivery->catalogue,
+	        .early = early,
 	        .done = answered,
 	        .context = delivery};
 	delivery->asking = true;
@@ -136,6 +140,17 @@ static bool has_source(struct delivery *delivery)
 
 /* ---- sending */
 
+static void settled(struct source_ask *source_ask)
+{
+	struct delivery *delivery = source_ask->context;
+
+	delivery->asking = false;
+	if (is_over(delivery))
+		return;
+	delivery->err = source_ask->err;
+	finish(delivery);
+}
+
 static void sent(struct step *step)
 {
 	struct delivery *delivery = step->context;
@@ -143,10 +158,15 @@ static void sent(struct step *step)
 	ended_put(delivery);
 	if (is_over(delivery))
 		return;
-	if (step->operation.result.status != STATUS_OK)
+	if (step->operation.result.status != STATUS_OK) {
 		fail(delivery);
-	else
+	} else if (!delivery->early) {
 		finish(delivery);
+	} else {
+		delivery->ask = (struct source_ask){.done = settled, .context = delivery};
+		delivery->asking = true;
+		source_settle(delivery->source, &delivery->ask);
+	}
 }
 
 static void send_from_source(struct source_ask *source_ask)
@@ -166,13 +186,13 @@ static void copied(struct step *step)
 	if (step->operation.result.status == STATUS_OK && step->operation.result.found)
 		finish(delivery);
 	else
-		ask(delivery, send_from_source);
+		ask(delivery, delivery->early, send_from_source);
 }
 
 void delivery_send(struct delivery *delivery)
 {
 	if (!delivery->copy_from) {
-		ask(delivery, send_from_source);
+		ask(delivery, delivery->early, send_from_source);
 		return;
 	}
 	prepare(delivery, OPERATION_COPY, delivery->path)->from = delivery->copy_from;
@@ -220,7 +240,7 @@ static void mend(struct delivery *delivery)
 	}
 	delivery->mends++;
 	delivery->mended = true;
-	ask(delivery, mend_from_source);
+	ask(delivery, false, mend_from_source);
 }
 
 static void took_check(struct step *step)
@@ -279,6 +299,7 @@ static void put_mend(struct step *step)
 	if (delivery->mends > 1 && delivery->source)
 		source_doubt(delivery->source); /* is it the source that is wrong? The next ask verifies it */
 	ended_put(delivery);
+	release_source(delivery);
 	if (is_over(delivery))
 		return;
 	if (step->operation.result.status != STATUS_OK)

@@ -25,8 +25,10 @@ struct delivery {
 	struct catalogue *catalogue; /* says which sources may be read */
 	const struct manifest_file *file;
 	const void *flow;
-	bool full;       /* hash, not size only */
-	char *path;      /* sent: where to; checked: where it lies; the delivery's to free */
+	bool full;  /* hash, not size only */
+	bool early; /* sent: path is read by nobody before all are sent: it may be put while its source is
+	               still being hashed */
+	char *path; /* sent: where to; checked: where it lies; the delivery's to free */
 	char *copy_from; /* sent: a path with the same content there; NULL; likewise */
 	char *temporary; /* checked: for mending; NULL: the server cannot MOVE; likewise */
 	void (*moved)(struct delivery *delivery); /* bytes were put: see bytes */

@@ -231,6 +231,7 @@ struct manifest_work *manifest_fetch(struct room *room, const char *url, const c
 		agenda_add(room->agenda, &work->later, 0, fail_later);
 	} else if (url_is_file(work->url)) {
 		struct source_file_wanted wanted = {.prefix = allowed->prefix,
+		        .fd = -1,
 		        .url = work->url,
 		        .size = UINT64_MAX,
 		        .lane = sources_lane(room->sources, allowed->prefix)};

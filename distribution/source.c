@@ -1,5 +1,6 @@
 /* One struct source per digest that somebody wants, or that somebody wanted lately. It is being fetched, for
- * the asks in its list; or ready, with its users counted; or idle, remembered for the next. */
+ * the asks in its list, and a large file is open by then for those who asked early; or ready, with its users
+ * counted; or idle, remembered for the next; or wrong, for those who use it all the same. */
 #include "distribution/source.h"
 
 #include "distribution/source_file.h"
@@ -18,9 +19,10 @@ enum {
 	IDLE_MAX = 1024,        /* remembered; those of files hold no descriptor */
 	IDLE_SPOOLED_MAX = 128, /* those hold one */
 	THREADS_MAX = 4,        /* of the pool, for one prefix */
+	LARGE = 1 << 20,        /* what is smaller is hashed before anybody could have begun */
 };
 
-enum source_state { SOURCE_IDLE, SOURCE_FETCHING, SOURCE_READY };
+enum source_state { SOURCE_IDLE, SOURCE_FETCHING, SOURCE_READY, SOURCE_WRONG };
 
 struct source {
 	struct sources *sources;
@@ -29,8 +31,9 @@ struct source {
 	enum source_state state;
 	bool forgotten; /* not in the map any more: freed with its last user */
 	bool spooled;   /* ready or idle: fd is the spool's; idle ones keep it */
-	int fd;
+	int fd;         /* while fetching: of a file that is being hashed, or -1 */
 	size_t users;
+	struct error err; /* of a wrong one */
 
 	/* while fetching */
 	char *url, *prefix, *credentials_file, *tls_ca_file;
@@ -53,6 +56,8 @@ struct sources {
 };
 
 static void fetch(struct source *source, struct source_ask *ask);
+static void open_file(struct source *source);
+static struct source *new_source(struct sources *sources, const struct source_ask *ask);
 
 enum status source_allowed(const struct catalogue *catalogue, const char *url,
         const struct catalogue_source **ret, char **ret_url, struct error *err)
@@ -197,49 +202,81 @@ static void add_ask(struct source *source, struct source_ask *ask)
 	source->asks_last = &ask->next;
 }
 
-static void fetched(struct source *source, int fd)
+static void answer_all(struct source_ask *asks)
 {
-	struct source_ask *next, *asks = take_asks(source);
+	struct source_ask *next;
 
-	source->sources->fetching--;
-	source->fd = fd;
-	source->state = SOURCE_READY;
-	source->users = 1; /* so that it stays until all are answered */
-	for (struct source_ask *ask = asks; ask; ask = ask->next)
-		use(source, ask);
 	for (struct source_ask *ask = asks; ask; ask = next) {
 		next = ask->next;
 		answer(ask);
 	}
+}
+
+static void fetched(struct source *source, int fd)
+{
+	struct source_ask *asks = take_asks(source);
+
+	source->sources->fetching--;
+	source->fd = fd;
+	source->state = SOURCE_READY;
+	source->users++; /* so that it stays until all are answered */
+	for (struct source_ask *ask = asks; ask; ask = ask->next)
+		if (!ask->settles)
+			use(source, ask);
+	answer_all(asks);
 	source_release(source);
+}
+
+static bool is_of_this_url(const struct source *source, const struct source_ask *ask)
+{
+	return strcmp(ask->normal, source->url) == 0;
+}
+
+/* Asks that have another URL to try; where the wrong bytes are in use they need another source. */
+static void try_others(struct source *source, struct source_ask *asks)
+{
+	struct source_ask *next;
+
+	if (source->users) {
+		source->state = SOURCE_WRONG;
+		forget(source);
+		source = asks ? new_source(source->sources, asks) : NULL;
+	} else if (source->fd >= 0) {
+		close(source->fd);
+		source->fd = -1;
+	}
+	for (struct source_ask *ask = asks; ask; ask = next) {
+		next = ask->next;
+		add_ask(source, ask);
+	}
+	if (asks)
+		fetch(source, asks);
+	else if (source)
+		free_source(source);
 }
 
 /* Those who asked for the URL that failed get its error; the others have one of their own to try. */
 static void failed(struct source *source, const struct error *err)
 {
-	struct source_ask *next, *asks = take_asks(source), *told = NULL, **told_last = &told;
+	struct source_ask *next, *asks = take_asks(source);
+	struct source_ask *told = NULL, **told_last = &told, *others = NULL, **others_last = &others;
 
 	source->sources->fetching--;
 	source->state = SOURCE_IDLE;
+	source->err = *err;
 	for (struct source_ask *ask = asks; ask; ask = next) {
+		struct source_ask ***last = &told_last;
 		next = ask->next;
-		if (strcmp(ask->normal, source->url) != 0 && strcmp(err->code, "canceled") != 0) {
-			add_ask(source, ask);
-			continue;
-		}
-		ask->err = *err;
 		ask->next = NULL;
-		*told_last = ask;
-		told_last = &ask->next;
+		if (ask->settles || is_of_this_url(source, ask) || strcmp(err->code, "canceled") == 0)
+			ask->err = *err;
+		else
+			last = &others_last;
+		**last = ask;
+		*last = &ask->next;
 	}
-	if (source->asks)
-		fetch(source, source->asks);
-	else
-		free_source(source);
-	for (struct source_ask *ask = told; ask; ask = next) {
-		next = ask->next;
-		answer(ask);
-	}
+	try_others(source, others);
+	answer_all(told);
 }
 
 static void on_file(void *context, int fd, const struct file_identity *identity, const struct error *err)
@@ -255,7 +292,47 @@ static void on_file(void *context, int fd, const struct file_identity *identity,
 	free(source->known_url);
 	source->known_url = memory_text(source->url);
 	source->known = *identity;
-	fetched(source, fd);
+	if (source->fd < 0) {
+		fetched(source, fd);
+		return;
+	}
+	close(fd); /* of the same file as those have who came early */
+	fetched(source, source->fd);
+}
+
+/* The asks that need not wait for the hash; in their order. */
+static struct source_ask *take_early(struct source *source)
+{
+	struct source_ask *next, *asks = take_asks(source), *early = NULL, **last = &early;
+
+	for (struct source_ask *ask = asks; ask; ask = next) {
+		next = ask->next;
+		if (ask->early && is_of_this_url(source, ask)) {
+			use(source, ask);
+			ask->next = NULL;
+			*last = ask;
+			last = &ask->next;
+		} else {
+			add_ask(source, ask);
+		}
+	}
+	return early;
+}
+
+static void on_open(void *context, int fd, const struct file_identity *identity, const struct error *err)
+{
+	struct source *source = context;
+
+	(void)identity;
+	source->file = NULL;
+	if (fd < 0) {
+		failed(source, err);
+		return;
+	}
+	source->fd = fd;
+	source->spooled = false;
+	open_file(source);
+	answer_all(take_early(source));
 }
 
 static void on_download(void *context, int fd, const struct error *err)
@@ -284,19 +361,30 @@ struct pool_lane *sources_lane(struct sources *sources, const char *prefix)
 	return lane;
 }
 
-static void fetch_now(struct source *source)
+/* A large one is first opened, and once more to be hashed. */
+static void open_file(struct source *source)
 {
 	struct sources *sources = source->sources;
 	bool same_file = source->known_url && strcmp(source->known_url, source->url) == 0;
+	bool only_open = source->size > LARGE && source->fd < 0;
+	struct source_file_wanted wanted = {.prefix = source->prefix,
+	        .url = source->url,
+	        .digest = only_open ? NULL : source->digest,
+	        .size = source->size,
+	        .fd = source->fd,
+	        .lane = sources_lane(sources, source->prefix),
+	        .known = same_file ? source->known : (struct file_identity){0}};
+
+	source->file =
+	        source_file_open(sources->options.pool, &wanted, only_open ? on_open : on_file, source);
+}
+
+static void fetch_now(struct source *source)
+{
+	struct sources *sources = source->sources;
 
 	if (url_is_file(source->url)) {
-		struct source_file_wanted wanted = {.prefix = source->prefix,
-		        .url = source->url,
-		        .digest = source->digest,
-		        .size = source->size,
-		        .lane = sources_lane(sources, source->prefix),
-		        .known = same_file ? source->known : (struct file_identity){0}};
-		source->file = source_file_open(sources->options.pool, &wanted, on_file, source);
+		open_file(source);
 	} else {
 		struct spool_wanted wanted = {.url = source->url,
 		        .digest = source->digest,
@@ -387,7 +475,8 @@ void sources_ask(struct sources *sources, struct source_ask *ask)
 		source = find(sources, ask);
 	if (!source) {
 		agenda_add(sources->options.agenda, &ask->later, 0, answer_later);
-	} else if (source->state == SOURCE_READY) {
+	} else if (source->state == SOURCE_READY || (ask->early && source->state == SOURCE_FETCHING &&
+	                                                    source->fd >= 0 && is_of_this_url(source, ask))) {
 		use(source, ask);
 		agenda_add(sources->options.agenda, &ask->later, 0, answer_later);
 	} else if (source->state == SOURCE_FETCHING) {
@@ -424,8 +513,23 @@ void sources_cancel(struct sources *sources, struct source_ask *ask)
 	ask->waits_for = NULL;
 	error_set(&ask->err, STATUS_RETRY, "canceled", "reading %.300s was canceled", ask->normal);
 	agenda_add(sources->options.agenda, &ask->later, 0, answer_later);
-	if (!source->asks)
+	if (!source->asks && !source->users)
 		stop_fetching(source);
+}
+
+void source_settle(struct source *source, struct source_ask *ask)
+{
+	ask->source = ask->waits_for = NULL;
+	ask->settles = true;
+	ask->err = (struct error){0};
+	if (source->state == SOURCE_FETCHING) {
+		ask->normal = memory_text(source->url);
+		add_ask(source, ask);
+		return;
+	}
+	if (source->state == SOURCE_WRONG)
+		ask->err = source->err;
+	agenda_add(source->sources->options.agenda, &ask->later, 0, answer_later);
 }
 
 /* ---- using */
@@ -440,8 +544,12 @@ void source_release(struct source *source)
 	if (!source)
 		return;
 	assert(source->users > 0);
-	if (--source->users == 0)
+	if (--source->users)
+		return;
+	if (source->state != SOURCE_FETCHING)
 		become_idle(source);
+	else if (!source->asks)
+		stop_fetching(source); /* they came early, and want it no more */
 }
 
 void source_doubt(struct source *source)

@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 /* Where content comes from: files and URLs below the catalogue's source prefixes, read once for all that want
- * the same digest at the time, whatever package or distribution point it is for, and verified before use.
+ * the same digest at the time, whatever package or distribution point it is for, and verified before use; or,
+ * for those who ask early, meanwhile.
  *
  * A file is its own spool: it is hashed when opened, unless it looks exactly as it did when it last was. What
  * comes over HTTP goes through the spool, and stays there while there is room. I/O thread only. */
@@ -33,7 +34,7 @@ bool sources_are_busy(const struct sources *sources); /* a fetch is under way, p
 /* Not busy, all asks answered, all sources released; NULL is fine. */
 void sources_close(struct sources *sources);
 
-/* Verified content, shared and counted. */
+/* Content, shared and counted. */
 struct source;
 int source_fd(const struct source *source); /* to be read with pread only */
 void source_release(struct source *source); /* NULL is fine */
@@ -45,6 +46,8 @@ struct source_ask { /* the asker's, alive until done */
 	const char *url, *digest;
 	uint64_t size;
 	struct catalogue *catalogue; /* says what may be read */
+	bool early; /* a large file may come as soon as it is open: what is made of it must not count before
+	               source_settle() has said that it was right */
 	void (*done)(struct source_ask *ask);
 	void *context;
 
@@ -56,6 +59,7 @@ struct source_ask { /* the asker's, alive until done */
 
 	/* the room's */
 	struct source *waits_for;
+	bool settles;
 	char *normal;
 	struct source_ask *next;
 	struct agenda_entry later;
@@ -63,6 +67,10 @@ struct source_ask { /* the asker's, alive until done */
 
 void sources_ask(struct sources *sources, struct source_ask *ask); /* done never from within */
 void sources_cancel(struct sources *sources, struct source_ask *ask);
+
+/* Done once it is known whether the source is right, with err alone: of the very bytes that source_fd() has,
+ * not of what may lie at the URL by then. Only ask's done and context are to be filled in. */
+void source_settle(struct source *source, struct source_ask *ask);
 
 /* What reads below that prefix shares so many threads, and hangs together. The sources'. */
 struct pool_lane *sources_lane(struct sources *sources, const char *prefix);

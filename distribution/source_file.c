@@ -148,7 +148,8 @@ static void run(struct pool_work *work)
 {
 	struct source_file *file = (struct source_file *)work;
 
-	if (open_beneath(file, &file->err) == STATUS_OK && look(file, &file->err) == STATUS_OK)
+	if (file->err.status == STATUS_OK && (file->fd >= 0 || open_beneath(file, &file->err) == STATUS_OK) &&
+	        look(file, &file->err) == STATUS_OK)
 		(void)!verify(file, &file->err);
 }
 
@@ -199,6 +200,8 @@ struct source_file *source_file_open(
 	file->done = done;
 	file->context = context;
 	file->fd = -1;
+	if (wanted->fd >= 0 && (file->fd = fcntl(wanted->fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		error_of(file, errno, &file->err);
 	file->work.run = run;
 	file->work.done = on_done;
 	file->work.release = release;

@@ -27,6 +27,7 @@ struct source_file_wanted {
 	const char *digest;         /* NULL: any content, not hashed */
 	uint64_t size;              /* UINT64_MAX: any */
 	struct file_identity known; /* inode 0: none */
+	int fd; /* ≥ 0: it is open already, by an earlier call: nothing but the hashing is left */
 	struct pool_lane *lane; /* NULL: none; of one file system, so that one that hangs stops no other */
 };
 

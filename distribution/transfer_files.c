@@ -139,6 +139,7 @@ static void start_delivery(struct staging *staging, size_t index)
 		delivery_check(delivery);
 	} else {
 		delivery->path = staging_path_to_send(staging, file);
+		delivery->early = can_move;
 		delivery->copy_from = staging_path_to_copy(staging, file);
 		delivery_send(delivery);
 	}

@@ -4,6 +4,7 @@
 #include "room_bench.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,58 @@ Test(file_source, that_changed_after_it_was_verified_is_noticed)
 	scratch_write(path, "tixt");
 	expect_refused(manifest, STATUS_REJECT, "source_digest");
 	free(path);
+	manifest_unref(manifest);
+}
+
+/* What is large is sent while it is still being hashed: nothing of it may be placed, though by its size it is
+ * right and the server is asked for no more than that. */
+Test(file_source, that_is_large_and_wrong_is_found_out_before_anything_is_placed)
+{
+	struct server *server = nginx_start(NULL);
+	struct outcome outcomes[2];
+
+	bench->point_options = ",\"read_back\":\"size\"";
+	room_http_point(bench, "rome", server);
+	struct manifest *manifest = room_manifest(bench, "a", "text", "large", NULL, NULL);
+	char *path = room_path(bench->sources, "large");
+	int fd = open(path, O_WRONLY);
+	cr_assert(pwrite(fd, "!", 1, 2900000) == 1);
+	close(fd);
+	room_open(bench);
+	room_submit(bench, room_spec(bench, "rome", "PKG", "1.0", manifest), &outcomes[0]);
+	room_submit(bench, room_spec(bench, "paris", "PKG", "2.0", manifest), &outcomes[1]);
+	for (int i = 0; i < 2; i++) {
+		room_await(&outcomes[i], "one of two");
+		room_expect(&outcomes[i], STATUS_REJECT, "source_digest");
+	}
+	room_expect_unsealed(server->folder, "PKG", "1.0");
+	room_expect_unsealed(paris, "PKG", "2.0");
+	cr_assert_null(server_read(server, "PKG/content/1.0/large"));
+	char *there = room_path(paris, "PKG/content/2.0/large");
+	cr_assert_null(scratch_read(there));
+	free(there);
+	free(path);
+	manifest_unref(manifest);
+	server_stop(server);
+}
+
+/* Whose upload ended before the hashing did is not the last to want it. */
+Test(file_source, that_is_large_goes_to_all_and_is_right_for_all)
+{
+	struct manifest *manifest = room_manifest(bench, "large", NULL, NULL);
+	struct outcome outcomes[4];
+
+	room_open(bench);
+	for (int i = 0; i < 4; i++)
+		room_submit(bench,
+		        room_spec(bench, i % 2 ? "paris" : "oslo", i < 2 ? "PKG" : "OTHER", "1.0", manifest),
+		        &outcomes[i]);
+	for (int i = 0; i < 4; i++) {
+		room_await(&outcomes[i], "one of four");
+		room_expect(&outcomes[i], STATUS_OK, NULL);
+	}
+	room_expect_staged(paris, "PKG", "1.0", manifest);
+	room_expect_staged(oslo, "OTHER", "1.0", manifest);
 	manifest_unref(manifest);
 }
 
