@@ -205,9 +205,14 @@ static enum outcome take_in(struct shard *shard, struct error *err)
 	return outcome;
 }
 
+enum outcome batch_gather_more(struct shard *shard, struct error *err)
+{
+	return is_full(shard) ? OUTCOME_OK : take_in(shard, err);
+}
+
 enum outcome batch_gather(struct shard *shard, struct error *err)
 {
-	int64_t until = shard->proven_ms + shard->limits.pause_ms;
+	int64_t until = shard->committed_ms + shard->limits.pause_ms;
 	int64_t remaining;
 	enum outcome outcome;
 

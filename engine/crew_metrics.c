@@ -151,7 +151,7 @@ static void add_transactions(const struct worker_spec *spec, const struct crew_v
 	add_count(spec, out, "holdpoint_transactions_total", NULL, "result", "failed",
 	        view->counts[COUNT_FAILED]);
 	metric_head(out, name, METRIC_HISTOGRAM,
-	        "Time of a committed transaction, from waiting for a permit until it is in the log.");
+	        "Time of a committed transaction, from its turn until it is in the log.");
 	for (int i = 0; i < COMMIT_BUCKETS; i++) {
 		char bound[24] = "+Inf";
 

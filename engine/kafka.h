@@ -61,9 +61,13 @@ must_check enum outcome kafka_read(struct kafka *kafka, struct record *records, 
 must_check enum outcome kafka_recall(
         struct kafka *kafka, int64_t offset, struct record *ret_record, bool *ret_found, struct error *err);
 
-/* One transaction of all that outbox holds (at least one message: an empty commit proves nothing). Waits for
- * one of the worker's transaction permits first. OK: all of it is in the log. LOST: none of it, or nobody
- * knows. */
+/* Waits until this shard may commit: a worker has few transactions under way at a time. What comes meanwhile
+ * can still be taken in. The next kafka_commit() uses the turn up; where none follows it is passed on. */
+void kafka_await_turn(struct kafka *kafka);
+void kafka_pass_turn(struct kafka *kafka); /* none held is fine */
+
+/* One transaction of all that outbox holds (at least one message: an empty commit proves nothing). Awaits its
+ * turn first where that was not done. OK: all of it is in the log. LOST: none of it, or nobody knows. */
 must_check enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, struct error *err);
 
 /* After LOST: waits, with jitter and back-off, until the group confirms (a synchronous, generation-checked

@@ -67,8 +67,9 @@ static enum outcome commit(struct shard *shard, struct error *err)
 		return outcome;
 	}
 	shard->proven_ms = before;
+	shard->committed_ms = clock_monotonic_ms();
 	shard->needs_proof = false;
-	counts_add_commit(&shard->counts, clock_monotonic_ms() - before);
+	counts_add_commit(&shard->counts, shard->committed_ms - before);
 	counts_add_outbox(&shard->counts, shard->outbox);
 	return outcome;
 }
@@ -164,14 +165,11 @@ static enum outcome start_effects(struct shard *shard, struct error *err)
 	return OUTCOME_OK;
 }
 
-/* Before a commit: what the world itself refuses from a stale owner. Its completions, where they come at
- * once, ride in the same transaction. */
+/* Before a commit: what the world itself refuses from a stale owner. */
 static enum outcome start_early(struct shard *shard, struct error *err)
 {
 	struct effects_table *effects = shard->term->effects;
 	effects_lane_filter *refuses_stale = shard->spec->effector.refuses_stale;
-	size_t before = effects_table_under_way(effects);
-	int64_t until = clock_monotonic_ms() + EARLY_LINGER_MS, now;
 	struct effect *effect;
 
 	if (!refuses_stale || shard->hushed || shard->ended || shard->batch.records > EARLY_RECORDS)
@@ -181,15 +179,24 @@ static enum outcome start_early(struct shard *shard, struct error *err)
 		if (outcome != OUTCOME_OK)
 			return outcome;
 	}
+	return OUTCOME_OK;
+}
+
+/* Completions of early effects, where they come at once, ride in the same transaction. others: what was under
+ * way before these. */
+static void linger(struct shard *shard, size_t others)
+{
+	struct effects_table *effects = shard->term->effects;
+	int64_t until = clock_monotonic_ms() + EARLY_LINGER_MS, now;
+
 	/* what was delivered and not taken has no room in this batch */
-	while (!shard->delivered && effects_table_under_way(effects) > before &&
+	while (!shard->delivered && effects_table_under_way(effects) > others &&
 	        (now = clock_monotonic_ms()) < until) {
 		if (kafka_wait(shard->kafka, until - now, true) & WAIT_CONTROL)
 			break;
 		batch_take_completions(shard);
 		term_settle(shard->term);
 	}
-	return OUTCOME_OK;
 }
 
 static enum outcome note_failure(struct shard *shard, bool refused, struct error *err)
@@ -240,6 +247,37 @@ static enum outcome check_log(struct shard *shard, bool is_awaited, struct error
 	return anchor_check(&shard->anchor, &shard->term->progress, is_awaited, shard->kafka, err);
 }
 
+/* What the batch says is settled, and its early effects are started. */
+static enum outcome settle(struct shard *shard, struct error *err)
+{
+	enum outcome outcome = OUTCOME_OK;
+
+	term_settle(shard->term);
+	if (shard->batch.records > 0)
+		outcome = check_log(shard, true, err);
+	return outcome == OUTCOME_OK ? start_early(shard, err) : outcome;
+}
+
+/* A batch is in hand. What comes until it is this shard's turn joins it. */
+static enum outcome complete_and_commit(struct shard *shard, struct error *err)
+{
+	size_t others = effects_table_under_way(shard->term->effects);
+	enum outcome outcome = settle(shard, err);
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	kafka_await_turn(shard->kafka);
+	outcome = batch_gather_more(shard, err);
+	if (outcome == OUTCOME_OK)
+		outcome = settle(shard, err);
+	if (outcome == OUTCOME_OK) {
+		linger(shard, others);
+		outcome = commit_batch(shard, err);
+	}
+	kafka_pass_turn(shard->kafka);
+	return outcome;
+}
+
 static enum outcome take_in_and_commit(struct shard *shard, struct error *err)
 {
 	log_time(shard);
@@ -250,13 +288,7 @@ static enum outcome take_in_and_commit(struct shard *shard, struct error *err)
 		shard_publish_lag(shard);
 		return OUTCOME_OK;
 	}
-	term_settle(shard->term);
-	if (shard->batch.records > 0)
-		outcome = check_log(shard, true, err);
-	if (outcome == OUTCOME_OK)
-		outcome = start_early(shard, err);
-	if (outcome == OUTCOME_OK)
-		outcome = commit_batch(shard, err);
+	outcome = complete_and_commit(shard, err);
 	if (outcome == OUTCOME_OK && !shard->ended)
 		outcome = start_effects(shard, err);
 	if (outcome == OUTCOME_OK)

@@ -22,8 +22,10 @@ struct shard_limits {
 	size_t batch_records; /* most records applied in one transaction; 0: 20,000 */
 	size_t batch_bytes;   /* outbox bytes after which a batch is closed; 0: 8 MiB */
 	uint32_t lane_limit;  /* effects under way per lane; 0: 64 */
-	int64_t pause_ms;     /* least time between two transactions of this shard while little is waiting */
-	int64_t drain_ms;     /* at the end, wait so long for cancelled effects; 0: 2,000 */
+	int64_t pause_ms; /* from a transaction's end to the next, at least, while little is waiting: one that
+	                   * begins while the coordinator still writes the last one's markers is sent back,
+	                   * and librdkafka comes again only 20 ms later */
+	int64_t drain_ms; /* at the end, wait so long for cancelled effects; 0: 2,000 */
 };
 
 struct shard_status { /* a snapshot for those who watch and for logs; any thread */

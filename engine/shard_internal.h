@@ -81,6 +81,7 @@ struct shard {
 	struct anchor anchor;
 	int64_t clock_offset_ms, now_ms; /* log time minus monotonic time; time of the present batch */
 	int64_t proven_ms;               /* monotonic: no later than the last proof of ownership */
+	int64_t committed_ms;            /* monotonic: when it was answered */
 	bool needs_proof;                /* commit once more before starting anything */
 };
 
@@ -95,6 +96,7 @@ void completion_withdraw(struct completion *token); /* one whose effect was not 
 
 /* Takes in what is there, applying it to the states and the outbox; settles nothing. */
 must_check enum outcome batch_gather(struct shard *shard, struct error *err);
+must_check enum outcome batch_gather_more(struct shard *shard, struct error *err); /* what came since */
 void batch_take_completions(struct shard *shard);
 bool batch_has_more(const struct shard *shard); /* something is here that needs no waiting for */
 

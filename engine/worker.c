@@ -48,8 +48,9 @@ static const struct option_spec engine_options[] = {
                 .help = "most records applied in one transaction"},
         {.name = "pause",
                 .argument = "MS",
-                .default_value = "1",
-                .help = "least time between two transactions of a shard while little is waiting"},
+                .default_value = "3",
+                .help = "least time from the end of a shard's transaction to the next while little is "
+                        "waiting"},
         {.name = "lane",
                 .argument = "N",
                 .default_value = "64",

@@ -10,7 +10,7 @@ struct permits;
 
 struct permits *permits_new(int limit, int64_t lend_ms);
 void permits_free(struct permits *permits);
-/* Waits for one, at most lend_ms per waiter before us. Returns what to give back. */
+/* Waits for one, at most lend_ms per waiter before us. Returns what to give back, which is never 0. */
 uint64_t permits_take(struct permits *permits);
 void permits_give(struct permits *permits, uint64_t permit);
 

@@ -52,6 +52,7 @@ struct kafka {
 	rd_kafka_t *producer; /* NULL between a loss and the next claim */
 	struct lane *lanes;   /* outputs, then the changelog, the dead letters, the input */
 	size_t lane_count;
+	uint64_t permit;                             /* to commit; 0: none is held */
 	int64_t delivered_offset, delivered_time_ms; /* of the message delivered last */
 	rd_kafka_resp_err_t refused;                 /* the first delivery that failed */
 	const char *refused_topic;

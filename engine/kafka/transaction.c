@@ -291,6 +291,19 @@ static enum outcome give_up(struct kafka *kafka, rd_kafka_resp_err_t code, struc
 	return OUTCOME_LOST;
 }
 
+void kafka_await_turn(struct kafka *kafka)
+{
+	if (!kafka->permit)
+		kafka->permit = permits_take(kafka->process->permits);
+}
+
+void kafka_pass_turn(struct kafka *kafka)
+{
+	if (kafka->permit)
+		permits_give(kafka->process->permits, kafka->permit);
+	kafka->permit = 0;
+}
+
 enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, struct error *err)
 {
 	assert(outbox_count(outbox) > 0 && !outbox_is_overfull(outbox));
@@ -299,14 +312,14 @@ enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, stru
 		return OUTCOME_LOST;
 	}
 	kafka->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
-	uint64_t permit = permits_take(kafka->process->permits);
+	kafka_await_turn(kafka);
 	rd_kafka_resp_err_t code = code_of(rd_kafka_begin_transaction(kafka->producer));
 	if (!code)
 		code = produce_all(kafka, outbox);
 	if (!code)
 		code = finish(kafka);
 	enum outcome outcome = code ? give_up(kafka, code, err) : OUTCOME_OK;
-	permits_give(kafka->process->permits, permit);
+	kafka_pass_turn(kafka);
 	return outcome;
 }
 

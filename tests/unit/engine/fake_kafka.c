@@ -162,6 +162,7 @@ enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_
         struct error *err)
 {
 	(void)err;
+	cr_assert(!kafka->has_turn, "it claims with its turn in hand, which others wait for");
 	fake_note(kafka, "claim");
 	snprintf(claim->nonce, sizeof(claim->nonce), "nonce-%" PRId64, ++kafka->claims);
 	snprintf(claim->log_id, sizeof(claim->log_id), "log");
@@ -225,6 +226,7 @@ int kafka_wait(struct kafka *kafka, int64_t timeout_ms, bool paused)
 {
 	int there = what_is_there(kafka, paused);
 
+	cr_assert(!kafka->has_turn || timeout_ms <= 5, "it sleeps on its turn, which others wait for");
 	cr_assert(++kafka->waits < WAITS_MOST, "the shard never comes to rest: %s", fake_journal(kafka));
 	if (there || timeout_ms == 0)
 		return there;
@@ -314,8 +316,21 @@ static enum outcome verdict(struct kafka *kafka, const struct outbox *outbox, st
 	return OUTCOME_LOST;
 }
 
+void kafka_await_turn(struct kafka *kafka)
+{
+	kafka->has_turn = true;
+	if (kafka->on_turn)
+		kafka->on_turn(kafka);
+}
+
+void kafka_pass_turn(struct kafka *kafka)
+{
+	kafka->has_turn = false;
+}
+
 enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, struct error *err)
 {
+	kafka->has_turn = false;
 	cr_assert(outbox_count(outbox) > 0, "an empty commit proves nothing");
 	enum outcome outcome = verdict(kafka, outbox, err);
 	fake_now_ms += kafka->commit_takes_ms;

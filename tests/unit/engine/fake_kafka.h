@@ -34,6 +34,8 @@ struct kafka {
 	struct buffer journal;
 	int64_t claims, commits, waits;
 	int64_t commit_takes_ms; /* the next one */
+	bool has_turn;
+	void (*on_turn)(struct kafka *kafka); /* while it was awaited */
 
 	/* What goes wrong. */
 	enum outcome next_commits[64]; /* of the commits to come, after the @run of a claim; OK by default */

@@ -616,6 +616,69 @@ Test(shard_pause, gathers_what_comes_meanwhile, .fini = fini)
 	cr_assert_eq(world_outputs("put another"), 2);
 }
 
+static void come_late(struct kafka *kafka)
+{
+	kafka->on_turn = NULL;
+	send_another(kafka);
+	deliver_first(kafka);
+}
+
+static void mind_the_turn(struct kafka *kafka)
+{
+	send(0, "put one");
+	kafka->on_turn = come_late;
+}
+
+Test(shard_turn, what_comes_while_it_is_awaited_joins_the_batch, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){mind_the_turn, NULL});
+	send(0, "work t lane");
+	world_run();
+	world_expect("claim run open:-1,-1 commit start:t commit");
+	cr_assert_eq(world_outputs("put another"), 1);
+	cr_assert_eq(world_outputs("done t well"), 1);
+}
+
+static void send_an_early_one(struct kafka *kafka)
+{
+	kafka->on_turn = NULL;
+	send(1, "early t lane");
+}
+
+Test(shard_turn, an_early_effect_of_what_joins_is_started_and_waited_for_too, .fini = fini)
+{
+	world_open(NULL);
+	world.toy.deliver_at_once = true;
+	world.kafka->on_turn = send_an_early_one;
+	send(0, "put one");
+	world_run();
+	world_expect("claim run open:-1,-1 start:t commit");
+	cr_assert_eq(world_outputs("done t at once"), 1);
+}
+
+enum { MORE = 6 };
+
+static void send_at_each_turn(struct kafka *kafka)
+{
+	static int sent;
+
+	if (++sent == MORE)
+		kafka->on_turn = NULL;
+	send(1, "put more");
+}
+
+Test(shard_turn, a_suspect_stays_alone, .fini = fini)
+{
+	world_open(NULL);
+	world.kafka->poison = "put poison";
+	world.kafka->poison_status = STATUS_REJECT;
+	world.kafka->on_turn = send_at_each_turn;
+	send(0, "put poison");
+	world_run();
+	cr_assert_eq(fake_count(world.kafka, OUTBOX_DEAD_LETTER, "put poison"), 1);
+	cr_assert_eq(world_outputs("put more"), MORE);
+}
+
 static void end_with_more_to_read(struct kafka *kafka)
 {
 	send(1, "put another");
