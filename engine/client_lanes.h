@@ -27,7 +27,8 @@ must_check enum status client_lanes_add(struct client_lanes *lanes, size_t topic
 must_check enum status client_lanes_start(struct client_lanes *lanes, struct error *err); /* after the last */
 
 /* The lane's next record, where it is here already; never waits. STATUS_RETRY: brokers are not reachable for
- * now (reading goes on by itself: call again). Views are valid until the next call with this lane. */
+ * now (reading goes on by itself: call again). "log_truncated": records were deleted before they could be
+ * read, and nothing more of the lane will come. Views are valid until the next call with this lane. */
 must_check enum status client_lane_take(struct client_lanes *lanes, size_t lane,
         struct client_record *ret_record, bool *ret_found, struct error *err);
 /* Waits until something may have come to a lane that had nothing, at most timeout_ms. */

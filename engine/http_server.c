@@ -236,7 +236,8 @@ static void add_headers(
 		MHD_add_response_header(made, MHD_HTTP_HEADER_ETAG, response->etag);
 	if (response->allow)
 		MHD_add_response_header(made, MHD_HTTP_HEADER_ALLOW, response->allow);
-	if (response->broadcast)
+	/* who is refused for want of room does not keep any: connections are few, too */
+	if (response->broadcast || response->code == MHD_HTTP_SERVICE_UNAVAILABLE)
 		MHD_add_response_header(made, MHD_HTTP_HEADER_CONNECTION, "close");
 	for (const struct http_header *header = spec->headers; header && header->name; header++)
 		MHD_add_response_header(made, header->name, header->value);

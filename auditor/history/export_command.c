@@ -111,7 +111,7 @@ static enum status judge(const struct export *export, struct error *err)
 {
 	struct error other;
 
-	if (strcmp(err->code, "kafka_error") == 0 && !export->checked &&
+	if (strcmp(err->code, "log_truncated") == 0 && !export->checked &&
 	        database_check_lanes(export->database, &other) != STATUS_OK)
 		*err = other;
 	return err->status;

@@ -207,6 +207,13 @@ static enum status take_one(struct client_lanes *lanes, struct lane *lane, const
 {
 	const char *topic = lanes->topics[lane->topic];
 
+	if (message->err ==
+	        RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) /* librdkafka fetches no more of this lane */
+		return error_set(err, STATUS_REJECT, "log_truncated",
+		        "the records of %s [%d] from offset %lld on were deleted before they were read: what "
+		        "comes "
+		        "behind them would leave a gap; begin anew with what is left",
+		        topic, (int)lane->partition, (long long)lane->place.next);
 	if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		return handle_fail(lanes->reader.handle, message->err, err, "cannot read %s [%d]", topic,
 		        lane->partition);
