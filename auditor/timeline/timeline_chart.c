@@ -148,23 +148,34 @@ static void draw_points(struct chart *chart, size_t job)
 
 /* ---- what is drawn ---- */
 
-static bool is_shown(const struct chart *chart, size_t job)
+/* Of each job whether something of it is shown: one look at all events, there may be many of both. */
+static bool *find_shown(const struct chart *chart)
+{
+	bool *shown = memory_alloc((timeline_job_count(chart->timeline) + 1) * sizeof(*shown));
+
+	for (size_t i = 0; i < timeline_count(chart->timeline); i++) {
+		int job = timeline_at(chart->timeline, i)->job;
+
+		if (chart->view->shown[i] && job >= 0)
+			shown[job] = true;
+	}
+	return shown;
+}
+
+static bool is_drawn(const struct chart *chart, const bool *shown, size_t job)
 {
 	if (chart->view->job >= 0)
 		return chart->view->job == (int)job;
-	if (is(timeline_job_at(chart->timeline, job)->state, "duplicate"))
-		return false;
-	for (size_t i = 0; i < timeline_count(chart->timeline); i++)
-		if (chart->view->shown[i] && timeline_at(chart->timeline, i)->job == (int)job)
-			return true;
-	return false;
+	return shown[job] && !is(timeline_job_at(chart->timeline, job)->state, "duplicate");
 }
 
 /* The newest jobs, oldest first. */
 static void choose_jobs(struct chart *chart)
 {
+	bool *shown = find_shown(chart);
+
 	for (size_t i = 0; i < timeline_job_count(chart->timeline); i++) {
-		if (!is_shown(chart, i))
+		if (!is_drawn(chart, shown, i))
 			continue;
 		if (chart->job_count == JOBS_MAX) {
 			memmove(chart->job_index, chart->job_index + 1,
@@ -174,6 +185,7 @@ static void choose_jobs(struct chart *chart)
 		}
 		chart->job_index[chart->job_count++] = i;
 	}
+	free(shown);
 	for (size_t i = 0; i < chart->job_count; i++)
 		chart->jobs[i] = (struct row){
 		        .name = "", .job = timeline_job_at(chart->timeline, chart->job_index[i])};
