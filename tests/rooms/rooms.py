@@ -8,6 +8,9 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "mutation"))
+from mutations import MUTATIONS  # noqa: E402
+
 AUDITOR = {"base", "schemas", "engine", "command", "auditor/log"}
 ROOMS = {  # room → rooms that it may include
     "base": {"base"},
@@ -133,8 +136,18 @@ def check_pages():
                     yield f"{page.relative_to(ROOT)}:{number}: there is no {path}"
 
 
+def check_mutations():
+    """Each bug to plant still finds its place, once."""
+    for mutation in MUTATIONS:
+        file = ROOT / mutation.file
+        found = file.read_text().count(mutation.old) if file.exists() else 0
+        if found != 1:
+            yield (f"{mutation.file}:1: what the planted bug '{mutation.name}' replaces is there {found} times: "
+                   "tell tests/mutation/mutations.py how the code reads now")
+
+
 def main():
-    breaches = [*check_base(), *check_pages()]
+    breaches = [*check_base(), *check_pages(), *check_mutations()]
     files = 0
     for room, _, name, text in sources():
         files += 1
