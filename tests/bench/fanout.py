@@ -70,7 +70,7 @@ def bytes_read(server, package):
     """How many bytes of a package's files the source's server sent, by its own account."""
     lines = (server / "access.log").read_text().splitlines()
     gets = [line.split('"') for line in lines if f'"GET /{package}/' in line]
-    return sum(int(parts[2].split()[1]) for parts in gets)
+    return sum(int(parts[2].split()[1]) for parts in gets)  # behind the request: its status, the body's bytes
 
 
 def bench_fan_out(bootstrap, rounds, quick):

@@ -128,3 +128,78 @@ def bench_durable(bootstrap, rounds, quick):
             rows[1].add(times["ours"], times["cp"])
             progress(f"round {turn + 1}: " + ", ".join(f"{way} {seconds:.2f} s" for way, seconds in times.items()))
     return rows
+
+
+# ---- row 8
+
+
+def bytes_put(server, package, version):
+    """How many bytes of files (not of seals) a server took in for a version, and how many requests, by its own account."""
+    lines = (server / "access.log").read_text().splitlines()
+    about = [line for line in lines if re.search(rf'"[A-Z]+ /(\.holdpoint/tmp/)?{package}(%40|/content/|/manifests/){version}', line)]
+    puts = [line for line in about if re.search(rf'"PUT /(\.holdpoint/tmp/{package}%40{version}|{package}/content/{version})/', line)]
+    return sum(int(line.rsplit(None, 1)[1]) for line in puts), len(about)
+
+
+def change_on_server(stack, bootstrap, folder, sources, before, after):
+    """One changed version to a web server: seconds of ours and of rclone, bytes that ours sent."""
+    url = stack.enter_context(harness.nginx(folder / "nginx", 1, "--access-log", "on", "--propfind", "on"))[0]
+    ours = Round(stack, bootstrap, folder, {"web": url})
+    ours.stage("MANY", "1", manifest(sources[0], "before", before))
+    seconds = ours.stage("MANY", "2", manifest(sources[1], "after", after))
+    www = folder / "nginx" / "dp1" / "www"
+    same(www / "MANY" / "content" / "2", after)
+    write_files(www / "rclone", before)
+    theirs = timed(["rclone", "--config", "/dev/null", "sync", sources[1], ":webdav:rclone", "--webdav-url", url, "--transfers", "8",
+                    "--checkers", "8", "-q"])
+    same(www / "rclone", after)
+    return seconds, theirs, bytes_put(folder / "nginx" / "dp1", "MANY", "2")
+
+
+def change_on_folder(stack, bootstrap, folder, sources, before, after):
+    """One changed version to a folder: seconds of ours, and of rsync which links what did not change, without and with reading it."""
+    ours = Round(stack, bootstrap, folder, {"one": None})
+    ours.stage("MANY", "1", manifest(sources[0], "before", before))
+    times = [ours.stage("MANY", "2", manifest(sources[1], "after", after))]
+    same(ours.system.base("one") / "MANY" / "content" / "2", after)
+    theirs = folder / "rsync"
+    theirs.mkdir()
+    timed(["rsync", "-a", f"{sources[0]}/", theirs / "1"], then=["sync", "-f", folder])
+    for number, how in enumerate(([], ["-c"]), 2):
+        times.append(timed(["rsync", "-a", "--fsync", *how, "--link-dest=../1", f"{sources[1]}/", theirs / str(number)]))
+        same(theirs / str(number), after)
+    return times
+
+
+def bench_changed(bootstrap, rounds, quick):
+    count = 1000 if quick else 10000
+    what = f"{count:,} × 4 KiB, a hundredth changed, read back, to"
+    web = Row(8, f"{what} nginx (s; less is better)", "rclone sync in place", "< 1", "less")
+    sent = Row(8, f"{what} nginx: bytes of files sent", "bytes changed", "= 1", "less")
+    folders = [Row(8, f"{what} a folder (s; less is better)", f"rsync -a --fsync {how}--link-dest", "< 1", "less") for how in ("", "-c ")]
+    with contextlib.ExitStack() as stack:
+        top = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir=disk())))
+        progress(f"folders on {disk_words(top)}, nginx on tmpfs")
+        memory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir="/dev/shm")))
+        for turn in range(rounds):
+            changed = {}
+            for place, change_on in (top, change_on_folder), (memory, change_on_server):
+                folder = place / f"round{turn}"
+                sources = folder / "src" / "before", folder / "src" / "after"
+                before = make_files(sources[0], count)
+                changed = change(before)
+                subprocess.run(["cp", "-a", *sources], check=True)
+                write_files(sources[1], changed)
+                os.sync()
+                with contextlib.ExitStack() as inner:
+                    result = change_on(inner, bootstrap, folder, sources, before, before | changed)
+                if place == top:
+                    for row, theirs in zip(folders, result[1:]):
+                        row.add(result[0], theirs)
+                    progress("folder round {}: ours {:.2f} s, rsync {:.2f} s, rsync -c {:.2f} s".format(turn + 1, *result))
+                else:
+                    seconds, theirs, (put, requests) = result
+                    web.add(seconds, theirs)
+                    sent.add(put, sum(map(len, changed.values())))
+                    progress(f"nginx round {turn + 1}: ours {seconds:.2f} s in {requests:,} requests, rclone {theirs:.2f} s, {put:,} bytes put")
+    return [web, sent, *folders]
