@@ -6,6 +6,7 @@
 #include "distribution/inspect.h"
 #include "distribution/pointer.h"
 #include "distribution/room.h"
+#include "distribution/shelf.h"
 #include "distribution/transfer.h"
 #include "distribution/watch.h"
 
@@ -233,7 +234,7 @@ static bool is_done(const struct distribution *distribution)
 {
 	return distribution->closing && !map_count(distribution->works) &&
 	       !(distribution->watch && watch_is_busy(distribution->watch)) &&
-	       !sources_are_busy(distribution->room.sources);
+	       !sources_are_busy(distribution->room.sources) && !shelf_is_busy(distribution->room.shelf);
 }
 
 static void turn(struct distribution *distribution)
@@ -298,6 +299,7 @@ static enum status open_room(struct room *room, struct error *err)
 	room->pump = pump_new(&pump);
 	room->pool = pool_new(0);
 	room->agenda = agenda_new();
+	room->shelf = shelf_new(room);
 	room->sites = map_new();
 	struct sources_options sources = {.spool_dir = options->spool_dir,
 	        .spool_bytes_max = options->spool_bytes_max,
@@ -312,6 +314,7 @@ static void close_room(struct room *room)
 {
 	room_drop_sites(room);
 	pool_close(room->pool, POOL_CLOSE_MS);
+	shelf_free(room->shelf);
 	sources_close(room->sources);
 	pump_free(room->pump);
 	agenda_free(room->agenda);

@@ -3,7 +3,7 @@
 
 #include "distribution/delivery.h"
 #include "distribution/identity.h"
-#include "distribution/manifest_work.h"
+#include "distribution/shelf.h"
 #include "distribution/step.h"
 #include "distribution/transfer.h"
 
@@ -33,6 +33,7 @@ struct staging {
 	/* one thing at a time */
 	struct step step;
 	struct manifest_work *work;
+	struct manifest_ask *ask;
 	struct error err; /* the first failure; OK: none yet */
 	bool canceled;
 	struct agenda_entry later;

@@ -283,5 +283,7 @@ void staging_cancel(struct staging *staging)
 	step_cancel(&staging->step);
 	if (staging->work)
 		manifest_work_cancel(staging->work);
+	if (staging->ask)
+		shelf_cancel(staging->ask);
 	staging_cancel_files(staging);
 }

@@ -96,7 +96,7 @@ static void got_manifest(void *context, struct manifest *manifest, const struct 
 {
 	struct staging *staging = context;
 
-	staging->work = NULL;
+	staging->ask = NULL;
 	staging->manifest = manifest;
 	if (!manifest)
 		staging->err = *err;
@@ -120,7 +120,7 @@ void staging_get_manifest(struct staging *staging)
 		        staging->package, staging->version, staging->point);
 		staging_is_over(staging);
 	} else {
-		staging->work = manifest_fetch(staging->room, staging->manifest_url, staging->digest,
+		staging->ask = shelf_ask(staging->room->shelf, staging->manifest_url, staging->digest,
 		        staging->catalogue, got_manifest, staging);
 	}
 }

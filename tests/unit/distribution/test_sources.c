@@ -315,3 +315,82 @@ Test(http_source, a_manifest_may_come_from_there_with_its_files_beside_it)
 	free(url);
 	manifest_unref(manifest);
 }
+
+/* A manifest that the origin has beside its files. */
+struct fetched {
+	struct manifest *manifest;
+	char *url;
+};
+
+static struct fetched manifest_at_origin(void)
+{
+	struct manifest *manifest =
+	        room_manifest_at(bench, origin->url, "a", "text", "b", "other text", NULL);
+	char *path = room_path(bench->sources, "manifest.json");
+	struct buffer text;
+
+	buffer_init(&text, 1 << 20);
+	manifest_write_canonical(manifest, &text);
+	scratch_write(path, text.data);
+	buffer_release(&text);
+	free(path);
+	return (struct fetched){manifest, memory_format("%smanifest.json", origin->url)};
+}
+
+static uint64_t submit_fetched(
+        const struct fetched *fetched, const char *point, const char *version, struct outcome *outcome)
+{
+	struct transfer_spec spec = room_spec(bench, point, "PKG", version, fetched->manifest);
+
+	spec.manifest = NULL;
+	spec.manifest_url = fetched->url;
+	return room_submit(bench, spec, outcome);
+}
+
+Test(http_source, a_manifest_is_read_once_for_all)
+{
+	static const char *const versions[] = {"1", "2", "3"};
+	struct outcome outcomes[6];
+
+	start_origin();
+	room_open(bench);
+	struct fetched fetched = manifest_at_origin();
+	for (int i = 0; i < 6; i++)
+		submit_fetched(&fetched, i % 2 ? "paris" : "oslo", versions[i / 2], &outcomes[i]);
+	for (int i = 0; i < 6; i++) {
+		room_await(&outcomes[i], "one of six");
+		room_expect(&outcomes[i], STATUS_OK, NULL);
+	}
+	submit_fetched(&fetched, "paris", "4", &outcomes[0]); /* it is remembered */
+	room_await(&outcomes[0], "one more");
+	room_expect(&outcomes[0], STATUS_OK, NULL);
+	room_expect_staged(paris, "PKG", "4", fetched.manifest);
+	char *log = bad_dp_log(origin), *once = strstr(log, "GET /manifest.json 200");
+	cr_assert(once);
+	cr_assert_null(strstr(once + 5, "/manifest.json"), "%s", log);
+	free(log);
+	free(fetched.url);
+	manifest_unref(fetched.manifest);
+}
+
+Test(http_source, a_manifest_that_one_no_longer_wants_still_comes_for_the_other)
+{
+	struct outcome canceled, other;
+
+	start_origin();
+	room_open(bench);
+	struct fetched fetched = manifest_at_origin();
+	bad_dp_fault(origin, "{\"fault\":\"hold\",\"match\":\"manifest\"}");
+	uint64_t first = submit_fetched(&fetched, "paris", "1", &canceled);
+	submit_fetched(&fetched, "oslo", "1", &other);
+	distribution_cancel(bench->distribution, first);
+	room_await(&canceled, "the end of the canceled one");
+	room_expect(&canceled, STATUS_RETRY, "canceled");
+	cr_assert_not(room_has_ended(&other));
+	bad_dp_fault(origin, "{\"fault\":\"none\"}");
+	room_await(&other, "the other");
+	room_expect(&other, STATUS_OK, NULL);
+	room_expect_staged(oslo, "PKG", "1", fetched.manifest);
+	free(fetched.url);
+	manifest_unref(fetched.manifest);
+}
