@@ -396,6 +396,31 @@ void kafka_suite_a_commit_is_whole_and_in_order(struct kafka_world *world)
 	world->release(world, kafka);
 }
 
+/* Where one were kept, those of a process would be gone, and the next wait until one is lent: 2 s. */
+void kafka_suite_a_turn_is_used_up_by_a_commit_or_passed_on(struct kafka_world *world)
+{
+	enum { MORE_THAN_THERE_ARE = 8, SOON_MS = 1500 };
+	struct kafka *kafka = world->owner(world);
+	struct error err = {0};
+	struct term term;
+
+	claim_and_restore(kafka, &term);
+	for (int i = 0; i < MORE_THAN_THERE_ARE; i++) {
+		kafka_await_turn(kafka);
+		cr_assert_eq(commit_record(kafka, "turn", &err), OUTCOME_OK, "%s", err.message);
+	}
+	int64_t began = clock_monotonic_ms();
+	for (int i = 0; i < MORE_THAN_THERE_ARE; i++) {
+		kafka_await_turn(kafka);
+		kafka_await_turn(kafka);
+		kafka_pass_turn(kafka);
+		kafka_pass_turn(kafka);
+	}
+	cr_expect_lt(clock_monotonic_ms() - began, SOON_MS);
+	cr_expect_eq(world->count_output(world, "turn"), MORE_THAN_THERE_ARE);
+	world->release(world, kafka);
+}
+
 void kafka_suite_a_refused_message_loses_the_whole_commit_and_a_later_one_works(struct kafka_world *world)
 {
 	struct kafka *kafka = world->owner(world);

@@ -47,6 +47,7 @@ struct kafka_world {
 	X(a_changelog_without_genesis_is_refused)                                                            \
 	X(a_row_that_cannot_be_taken_is_refused)                                                             \
 	X(a_commit_is_whole_and_in_order)                                                                    \
+	X(a_turn_is_used_up_by_a_commit_or_passed_on)                                                        \
 	X(a_refused_message_loses_the_whole_commit_and_a_later_one_works)                                    \
 	X(a_message_for_a_partition_that_is_not_there_loses_the_whole_commit)                                \
 	X(a_dead_letter_is_byte_identical)                                                                   \
