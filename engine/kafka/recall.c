@@ -5,7 +5,7 @@
 
 /* Single records of the input again, by a reader of its own that is closed when it has long been idle. */
 
-enum { IDLE_MS = 5000, FETCH_BYTES = 65536, RECALL_MS = 10000 };
+enum { IDLE_MS = 5000, FETCH_BYTES = 65536, RECALL_MS = 10000, NUDGE_MS = 5, NUDGE_MOST_MS = 100 };
 
 void recall_close(struct kafka *kafka)
 {
@@ -46,6 +46,8 @@ static void keep_record(struct kafka *kafka, const rd_kafka_message_t *message, 
 	*ret_record = record;
 }
 
+/* A new reader whose fetch is asked for before its broker's thread has taken the partition over is not looked
+ * at before that thread's next round, a second later; the nudge wakes it. The shard waits meanwhile. */
 static enum outcome take(
         struct kafka *kafka, int64_t offset, struct record *ret_record, bool *ret_found, struct error *err)
 {
@@ -53,7 +55,7 @@ static enum outcome take(
 	rd_kafka_message_t *message = NULL;
 	enum outcome outcome = OUTCOME_OK;
 
-	while (reader_take(&kafka->recall, &message, 1, until(deadline, 100)) == 0) {
+	for (int ms = NUDGE_MS; reader_take(&kafka->recall, &message, 1, until(deadline, ms)) == 0;) {
 		if (kafka_is_ended(kafka))
 			return OUTCOME_ENDED;
 		if (until(deadline, 1) == 0) {
@@ -61,6 +63,8 @@ static enum outcome take(
 			        "cannot read %s [%d] again", kafka->process->input, kafka->partition);
 			return OUTCOME_LOST;
 		}
+		reader_nudge(&kafka->recall);
+		ms = 2 * ms < NUDGE_MOST_MS ? 2 * ms : NUDGE_MOST_MS;
 	}
 	switch (message->err) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
