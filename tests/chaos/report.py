@@ -80,7 +80,8 @@ def tell(figures, run, journal):
         say(f"FAILED: the run itself could not be done, which shows nothing: {figures['failure']}")
     for words in figures["violations"][:20]:
         say(f"VIOLATION {words}")
-    say(f"{len(figures['violations'])} violations")
+    if "takeover" in figures:
+        say(f"{len(figures['violations'])} violations")
 
 
 def keep_evidence(world, kept, journal):

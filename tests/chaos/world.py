@@ -148,11 +148,12 @@ class World(harness.System):
     def mount_disks(self, namespaces):
         """Small file systems. Returns why they can't be."""
         self.disks = {name: self.home / "disk" / name for name in ("broker3", "lyon", "spool0")}
-        for (name, disk), megabytes in zip(self.disks.items(), (BROKER_DISK_MB, POINT_DISK_MB, SPOOL_MB)):
+        for disk in self.disks.values():
             disk.mkdir(parents=True)
+        if not namespaces:
+            return "no mount namespace"
+        for disk, megabytes in zip(self.disks.values(), (BROKER_DISK_MB, POINT_DISK_MB, SPOOL_MB)):
             try:
-                if not namespaces:
-                    raise Failed("no mount namespace")
                 run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", disk)
             except Failed as error:
                 return str(error)
