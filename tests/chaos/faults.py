@@ -67,8 +67,7 @@ def mid_put(strike, undo):
     return begin
 
 
-def drain(world, worker):
-    world.note_disruption(worker, "drained")
+def drain(worker):
     try:
         code = worker.down(worker.stop)
         if code != 0:
@@ -81,7 +80,8 @@ def restart_worker(world, choices):
     worker = world.workers[choices["worker"]]
 
     def end():
-        drain(world, worker)
+        world.note_disruption(worker, "drained")
+        drain(worker)
         worker.start()
     return worker.name, end
 
@@ -91,7 +91,8 @@ def rebalance_storm(world, choices):
 
     def end():
         for worker in workers:
-            drain(world, worker)
+            world.note_disruption(worker, "drained")
+            drain(worker)
             worker.start()
             settle(choices["pause"])
     return ", ".join(worker.name for worker in workers), end
@@ -101,7 +102,7 @@ def reset_offsets(world, choices):
     role = choices["role"]
     workers = [worker for worker in world.workers if worker.role == role]
     for worker in workers:
-        drain(world, worker)
+        drain(worker)
 
     def end():
         tool = harness.BIN / "e2e_delete_group"

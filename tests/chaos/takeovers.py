@@ -3,6 +3,8 @@ import re
 import statistics
 
 SESSION_SECONDS = 6  # shorter stalls and cuts are not to be noticed
+# With one of these at the same time, also up to ten seconds before, it is not the one fault alone that is measured.
+WHAT_HINDERS = ("broker", "controller", "worker killed", "worker stalled", "worker restarted", "rebalance", "group")
 WORDS = re.compile(r'^(\d+\.\d+) time=\S+ .*msg="(shard running|shard ended|shard lost|shard refused)".*partition=(\d+)')
 
 
@@ -33,8 +35,8 @@ def owned(events, at, worker, role):
 
 
 def takeovers(world, intervals):
-    """One for each shard of each owner that was killed, stalled, cut off or drained: what, seconds, and whether anything else
-    was amiss. intervals: (kind of fault, began, ended)."""
+    """One for each shard of each owner that was killed, stalled, cut off or drained: what, seconds, and whether any other
+    worker or broker was hindered. intervals: (kind of fault, began, ended)."""
     events, found = shard_events(world), []
     for at, worker, cause, lasted in world.disruptions:
         if lasted is not None and lasted <= SESSION_SECONDS:
@@ -44,14 +46,15 @@ def takeovers(world, intervals):
             again = next((when for when, name, what, p in events
                           if when > at and p == partition and name.startswith(role) and what == "shard running"), None)
             if again:
-                others = {name for name, began, ended in intervals if began < again and ended > at - 10}
+                others = {name for name, began, ended in intervals
+                          if began < again and ended > at - 10 and any(part in name for part in WHAT_HINDERS)}
                 found.append({"cause": cause, "worker": worker, "partition": partition, "seconds": round(again - at, 3),
                               "alone": len(others) <= 1})
     return found
 
 
 def summary(found):
-    """cause → how many shards, and how long they were without an owner; alone: nothing else was amiss meanwhile."""
+    """cause → how many shards, and how long they were without an owner; alone: no other worker and no broker was hindered."""
     def figures(times):
         return {"shards": len(times), "p50": round(statistics.median(times), 1), "max": round(max(times), 1)} if times else {"shards": 0}
     return {cause: {"all": figures([one["seconds"] for one in found if one["cause"] == cause]),
@@ -62,4 +65,4 @@ def summary(found):
 def words(figures):
     def say(of):
         return f"{of['shards']} shards, p50 {of['p50']} s, max {of['max']} s" if of["shards"] else "none"
-    return [f"{cause}: {say(of['all'])}; with nothing else amiss: {say(of['alone'])}" for cause, of in figures.items()] or ["none came to be"]
+    return [f"{cause}: {say(of['all'])}; with all brokers and other workers well: {say(of['alone'])}" for cause, of in figures.items()] or ["none came to be"]
