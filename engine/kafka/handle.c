@@ -195,6 +195,9 @@ enum status handle_new(
 	char words[256];
 	rd_kafka_t *handle = rd_kafka_new(type, config, words, sizeof(words));
 
+	if (!handle && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE)
+		/* its threads may live on with what config holds, so that is not freed; who was told ends */
+		return error_set(err, STATUS_FATAL, "kafka_threads", "librdkafka cannot start: %s", words);
 	if (!handle) {
 		rd_kafka_conf_destroy(config);
 		return error_set(err, STATUS_REJECT, "kafka_property",
