@@ -17,8 +17,9 @@ import jobs
 import latency
 import verify
 
-BENCHES = {"1": jobs.bench_engine, "4": latency.bench_latency, "5": content.bench_content, "7": folders.bench_durable, "8": folders.bench_changed,
-           "9": fanout.bench_fan_out, "10": fanout.bench_bad_points, "verify": verify.bench_verify}
+BENCHES = {"1": jobs.bench_engine, "4": latency.bench_latency, "5": content.bench_small, "6": content.bench_large,
+           "7": folders.bench_durable, "8": folders.bench_changed, "9": fanout.bench_fan_out, "10": fanout.bench_bad_points,
+           "verify": verify.bench_verify}
 
 
 def main():
