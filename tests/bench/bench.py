@@ -15,11 +15,12 @@ import fanout
 import folders
 import jobs
 import latency
+import pipeline
 import verify
 
-BENCHES = {"1": jobs.bench_engine, "4": latency.bench_latency, "5": content.bench_small, "6": content.bench_large,
-           "7": folders.bench_durable, "8": folders.bench_changed, "9": fanout.bench_fan_out, "10": fanout.bench_bad_points,
-           "verify": verify.bench_verify}
+BENCHES = {"1": jobs.bench_engine, "2": jobs.bench_streams, "3": pipeline.bench_pipeline, "4": latency.bench_latency,
+           "5": content.bench_small, "6": content.bench_large, "7": folders.bench_durable, "8": folders.bench_changed,
+           "9": fanout.bench_fan_out, "10": fanout.bench_bad_points, "verify": verify.bench_verify}
 
 
 def main():

@@ -3,8 +3,10 @@ import contextlib
 import json
 import random
 import statistics
+import subprocess
+import tempfile
 
-from common import Row, await_records, bare_loop, create_topics, fill, progress, steady_rate, system, zipf_keys
+from common import ROOT, Row, await_records, bare_loop, create_topics, fill, progress, steady_rate, system, zipf_keys
 
 PACKAGES, PER_PACKAGE = 30000, 250
 SHAPES = [(threads, linger) for threads in (1, 2) for linger in (5, 50)]  # of the bare loop: the best one counts
@@ -22,6 +24,22 @@ def make_jobs(count, pick):
                                        "distribution_points": ["paris"], "requested_by": "bench@example",
                                        "annotations": {"ticket": "OPS-12345", "note": "a text of some length to make three hundred bytes"}})))
     return jobs
+
+
+def job_system(stack, bootstrap, name, count, pick):
+    made = system(stack, bootstrap, name)
+    made.add_file_point("paris")
+    made.ready()
+    fill(bootstrap, made.prefix + "jobs", make_jobs(count, pick))
+    return made
+
+
+def warm(bootstrap):
+    """A broker is slower until its code is compiled: nobody is measured on a cold one."""
+    with contextlib.ExitStack() as stack:
+        made = job_system(stack, bootstrap, "warm", 100_000, random.Random(0))
+        run_stager(made, 100_000)
+        best_bare_loop(made, 100_000, [465, 323, 86])
 
 
 def run_stager(made, count):
@@ -64,15 +82,61 @@ def bench_engine(bootstrap, rounds, quick):
     parsing = Row(1, work, "bare loop, same bytes, parsing", "≥ 0.8", "more")
     count = 100_000 if quick else 400_000
     pick = random.Random(1)
+    warm(bootstrap)
     for number in range(rounds):
         with contextlib.ExitStack() as stack:
-            made = system(stack, bootstrap, "engine")
-            made.add_file_point("paris")
-            made.ready()
-            fill(bootstrap, made.prefix + "jobs", make_jobs(count, pick))
+            made = job_system(stack, bootstrap, "engine", count, pick)
             ours = run_stager(made, count)
             sizes = bytes_written(made, count)
             progress(f"round {number + 1}: ours {ours:,.0f} jobs/s, records and row of {sizes} bytes")
             without.add(ours, best_bare_loop(made, count, sizes))
             parsing.add(ours, best_bare_loop(made, count, sizes, "--parse"))
     return [without, parsing]
+
+
+def libraries():
+    libs = sorted((ROOT / ".cache" / "streams").glob("*/libs"))
+    assert libs, "no Kafka Streams in .cache: run script/bootstrap --bench"
+    return libs[-1]
+
+
+def run_streams(made, count, sizes, threads, store):
+    """Jobs per second of the peer on Kafka Streams."""
+    out = f"{made.prefix}streams-{store}-{threads}"
+    create_topics(made.bootstrap, [out], {"message.timestamp.type": "LogAppendTime"})
+    with tempfile.TemporaryDirectory(prefix="holdpoint-bench-streams-", dir="/dev/shm") as folder, \
+            open(f"{folder}/log", "w+") as log:
+        key = len("PKG00000")
+        peer = subprocess.Popen(
+            ["java", "-Xmx1500m", "-XX:+UseParallelGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{libraries()}/*",
+             ROOT / "tests/bench/streams/StreamsPeer.java", made.bootstrap, made.prefix + "jobs", out, str(threads), store,
+             folder, *(str(size - key) for size in sizes[:2]), str(sizes[2] - len("PKG00000/j/job-000000"))],
+            stdout=log, stderr=subprocess.STDOUT)
+        try:
+            return steady_rate(await_records(made.bootstrap, out, 2 * count)) / 2
+        except AssertionError as error:
+            log.seek(0)
+            raise AssertionError(f"{error}\n{log.read()[-2000:]}") from error
+        finally:
+            peer.terminate()
+            peer.wait(60)
+
+
+def bench_streams(bootstrap, rounds, quick):
+    """The same work by Kafka Streams, on one and on two threads: the better one counts."""
+    rows = {store: Row(2, "job path, exactly once: parse, apply, 2 records + 1 row (jobs/s)", f"Kafka Streams, {words}", "≥ 2", "more")
+            for store, words in (("memory", "in memory"), ("rocksdb", "RocksDB"))}
+    count = 100_000 if quick else 400_000
+    pick = random.Random(2)
+    warm(bootstrap)
+    for number in range(rounds):
+        with contextlib.ExitStack() as stack:
+            made = job_system(stack, bootstrap, "streams", count, pick)
+            ours = run_stager(made, count)
+            sizes = bytes_written(made, count)
+            progress(f"round {number + 1}: ours {ours:,.0f} jobs/s")
+            for store, row in rows.items():
+                rates = [run_streams(made, count, sizes, threads, store) for threads in (1, 2)]
+                progress(f"Kafka Streams, {store}: {rates[0]:,.0f} jobs/s on one thread, {rates[1]:,.0f} on two")
+                row.add(ours, max(rates))
+    return list(rows.values())
