@@ -2,7 +2,7 @@
 
 #include "base/map.h"
 #include "base/memory.h"
-#include "engine/arena.h"
+#include "base/arena.h"
 #include "engine/effects_table.h"
 
 #include <assert.h>

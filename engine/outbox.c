@@ -4,7 +4,7 @@
 
 #include "base/digest.h"
 #include "base/memory.h"
-#include "engine/arena.h"
+#include "base/arena.h"
 #include "engine/worker.h"
 
 #include <assert.h>

@@ -219,6 +219,21 @@ static enum status fill_job(const struct options *options, struct job *job, stru
 	return ask_content(options, job, err);
 }
 
+/* What was asked owns its texts; a parsed one is freed by job_free(). */
+static void forget(struct job *asked)
+{
+	free(asked->job_id);
+	free(asked->package_id);
+	free(asked->version);
+	manifest_unref(asked->manifest);
+	free(asked->manifest_url);
+	for (size_t i = 0; i < asked->distribution_point_count; i++)
+		free(asked->distribution_points[i]);
+	free(asked->distribution_points);
+	free(asked->requested_by);
+	free(asked->annotations);
+}
+
 /* As a stager will read it. */
 static enum status check_job(
         const struct job *job, const struct buffer *text, struct job **ret_job, struct error *err)
@@ -239,20 +254,19 @@ static enum status check_job(
 enum status ask_job(const struct options *options, enum job_type type, char **ret_json, struct job **ret_job,
         struct error *err)
 {
-	struct job *job = memory_alloc(sizeof(*job));
+	struct job job = {.type = type};
 	struct buffer text;
 
-	job->type = type;
 	buffer_init(&text, JOB_TEXT_MAX);
-	enum status status = fill_job(options, job, err);
+	enum status status = fill_job(options, &job, err);
 
 	if (status == STATUS_OK) {
-		job_write(job, &text);
-		status = check_job(job, &text, ret_job, err);
+		job_write(&job, &text);
+		status = check_job(&job, &text, ret_job, err);
 	}
 	if (status == STATUS_OK)
 		*ret_json = memory_copy(text.data, text.len);
 	buffer_release(&text);
-	job_free(job);
+	forget(&job);
 	return status;
 }

@@ -30,26 +30,19 @@ void job_default_id(int32_t partition, int64_t offset, char id[JOB_ID_SIZE])
 	snprintf(id, JOB_ID_SIZE, "@%jd-%jd", (intmax_t)partition, (intmax_t)offset);
 }
 
+/* A parsed job with the document that its texts look into; what they do not find there is in its memory. */
+struct parsed_job {
+	struct job job;
+	struct json json;
+};
+
 void job_free(struct job *job)
 {
 	if (!job)
 		return;
-	free(job->job_id);
-	free(job->package_id);
-	free(job->version);
 	manifest_unref(job->manifest);
-	free(job->manifest_url);
-	for (size_t i = 0; i < job->distribution_point_count; i++)
-		free(job->distribution_points[i]);
-	free(job->distribution_points);
-	free(job->requested_by);
-	free(job->annotations);
+	json_close(&((struct parsed_job *)job)->json);
 	free(job);
-}
-
-static char *copy(struct view text)
-{
-	return text.data ? memory_copy(text.data, text.len) : NULL;
 }
 
 static void fill_hint(const struct json_node *in, struct job_hint *hint)
@@ -100,9 +93,9 @@ static void read_names(const struct json_node *in, struct view key, struct job *
 		json_fail(in, "package_id", "missing_key",
 		        "the record has no key: its key must be the package_id");
 	record_check_key(in, key, package_id);
-	job->job_id = copy(job_id);
-	job->package_id = copy(package_id);
-	job->version = copy(record_version(in, "version", JSON_REQUIRED));
+	job->job_id = (char *)job_id.data;
+	job->package_id = (char *)package_id.data;
+	job->version = (char *)record_version(in, "version", JSON_REQUIRED).data;
 }
 
 static void read_content(const struct json_node *in, struct job *job)
@@ -126,7 +119,7 @@ static void read_content(const struct json_node *in, struct job *job)
 		if (json_has(&content, "files"))
 			json_fail(
 			        &content, "files", "invalid_field", "must not be there beside manifest_url");
-		job->manifest_url = copy(record_url(&content, "manifest_url", JSON_REQUIRED));
+		job->manifest_url = (char *)record_url(&content, "manifest_url", JSON_REQUIRED).data;
 		digest = record_digest(&content, "digest", JSON_REQUIRED);
 	}
 	if (digest.data)
@@ -174,7 +167,7 @@ static void read_targets(const struct json_node *in, struct job *job)
 		        count);
 		return;
 	}
-	job->distribution_points = memory_alloc(count * sizeof(*job->distribution_points));
+	job->distribution_points = json_memory(in->json, count * sizeof(*job->distribution_points));
 	for (size_t i = 0; i < count; i++) {
 		struct view name = json_item_text(&array, i);
 		if (!name.data)
@@ -185,7 +178,7 @@ static void read_targets(const struct json_node *in, struct job *job)
 			        json_quote(name));
 			return;
 		}
-		job->distribution_points[job->distribution_point_count++] = copy(name);
+		job->distribution_points[job->distribution_point_count++] = (char *)name.data;
 	}
 	if (count > 1)
 		check_duplicates(&array, job);
@@ -271,7 +264,8 @@ static void read_annotations(const struct json_node *in, struct job *job)
 		json_add_view(&out, all.list[i].value);
 	}
 	json_end(&out, '}');
-	job->annotations = out.data;
+	job->annotations = memcpy(json_memory(in->json, out.len + 1), out.data, out.len + 1);
+	buffer_release(&out);
 }
 
 static void read_free_text(const struct json_node *in, struct job *job)
@@ -281,7 +275,7 @@ static void read_free_text(const struct json_node *in, struct job *job)
 	if (requested_by.len > REQUESTED_BY_MAX)
 		json_fail(in, "requested_by", "invalid_field", "must be at most %d bytes, is %zu",
 		        REQUESTED_BY_MAX, requested_by.len);
-	job->requested_by = copy(requested_by);
+	job->requested_by = (char *)requested_by.data;
 	read_annotations(in, job);
 }
 
@@ -305,24 +299,22 @@ static void read_job(const struct json_node *in, struct view key, struct job *jo
 enum status job_parse(
         struct view key, struct view value, struct job **ret, struct job_hint *hint, struct error *err)
 {
-	struct json json;
 	struct json_node root;
 
 	*hint = (struct job_hint){.job_id = ""};
 	if (!value.data)
 		return error_set(err, STATUS_REJECT, "tombstone",
 		        "the record has no value, and jobs can't be deleted");
-	enum status status = json_open(&json, value, JOB_VALUE_MAX, &root, err);
-	if (status != STATUS_OK)
-		return status;
-	struct job *job = memory_alloc(sizeof(*job));
-	fill_hint(&root, hint);
-	read_job(&root, key, job);
-	status = json_status(&json);
-	json_close(&json);
+	struct parsed_job *parsed = memory_alloc(sizeof(*parsed));
+	enum status status = json_open(&parsed->json, value, JOB_VALUE_MAX, &root, err);
+	if (status == STATUS_OK) {
+		fill_hint(&root, hint);
+		read_job(&root, key, &parsed->job);
+		status = json_status(&parsed->json);
+	}
 	if (status == STATUS_OK)
-		*ret = job;
+		*ret = &parsed->job;
 	else
-		job_free(job);
+		job_free(&parsed->job);
 	return status;
 }

@@ -55,7 +55,7 @@ struct job_hint {
  *   "tombstone" (value.data NULL), "too_large", "too_deep", "invalid_json" (also duplicate fields, bad
  * UTF-8), "structured_cloudevent", "newer_schema", "missing_key", "key_mismatch", "missing_field",
  * "invalid_type" (of a value), "unknown_type" (of the job), "unknown_field", "invalid_field". On success *ret
- * is the caller's, to be given to job_free(). *hint is always filled. */
+ * is the caller's, to be given to job_free(), which its texts look into. *hint is always filled. */
 must_check enum status job_parse(
         struct view key, struct view value, struct job **ret, struct job_hint *hint, struct error *err);
 void job_free(struct job *job); /* NULL is fine */

@@ -11,16 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson tells a document that it has no memory for and one that is wrong apart only sometimes, and the one
+/* A document is parsed into an arena, and goes with it at once: that halves what parsing a small one costs.
+ *
+ * jansson tells a document that it has no memory for and one that is wrong apart only sometimes, and the one
  * must not be rejected for ever as the other. So it gets memory as everybody does: or the process ends. */
+static _Thread_local struct arena *filled;
+
 static void *allocate(size_t size)
 {
-	return memory_resize(NULL, size);
+	return arena_alloc(filled, size);
+}
+
+static void keep(void *memory)
+{
+	(void)memory;
 }
 
 __attribute__((constructor)) static void give_memory(void)
 {
-	json_set_alloc_funcs(allocate, free);
+	json_set_alloc_funcs(allocate, keep);
 }
 
 /* The name whose closing quote is the last byte before position. */
@@ -60,7 +69,7 @@ static enum status not_json(struct view text, const json_error_t *why, struct er
 	        why->line, why->column);
 }
 
-static enum status parse(struct view text, size_t max, json_t **ret, struct error *err)
+static enum status parse(struct view text, size_t max, struct arena *memory, json_t **ret, struct error *err)
 {
 	json_error_t why;
 
@@ -70,7 +79,9 @@ static enum status parse(struct view text, size_t max, json_t **ret, struct erro
 	if (json_is_too_deep(text))
 		return error_set(err, STATUS_REJECT, "too_deep",
 		        "JSON nested deeper than the %d levels that are taken", JSON_DEPTH_MAX);
+	filled = memory;
 	json_t *document = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, &why);
+	filled = NULL;
 	if (!document)
 		return not_json(text, &why, err);
 	*ret = document;
@@ -95,23 +106,29 @@ enum status json_open(
         struct json *json, struct view text, size_t max, struct json_node *ret_root, struct error *err)
 {
 	json_t *document = NULL;
-	enum status status = parse(text, max, &document, err);
 
-	if (status == STATUS_OK && !json_is_object(document)) {
-		status = error_set(err, STATUS_REJECT, "invalid_type", "must be a JSON object, is %s",
+	*json = (struct json){.err = err};
+	json->status = parse(text, max, &json->memory, &document, err);
+	if (json->status == STATUS_OK && !json_is_object(document))
+		json->status = error_set(err, STATUS_REJECT, "invalid_type", "must be a JSON object, is %s",
 		        type_name(document));
-		json_decref(document);
-		document = NULL;
-	}
-	*json = (struct json){document, err, status};
-	*ret_root = (struct json_node){.json = json, .value = document};
-	return status;
+	if (json->status == STATUS_OK)
+		json->document = document;
+	else
+		json_close(json);
+	*ret_root = (struct json_node){.json = json, .value = json->document};
+	return json->status;
 }
 
 void json_close(struct json *json)
 {
-	json_decref(json->document);
+	arena_release(&json->memory);
 	json->document = NULL;
+}
+
+void *json_memory(struct json *json, size_t size)
+{
+	return arena_alloc(&json->memory, size);
 }
 
 enum status json_status(const struct json *json)

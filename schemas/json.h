@@ -1,6 +1,7 @@
 #ifndef SCHEMAS_JSON_H
 #define SCHEMAS_JSON_H
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
 
@@ -30,6 +31,7 @@
  *	… on failure free(name) and return status */
 struct json {
 	void *document;
+	struct arena memory; /* all that it is made of */
 	struct error *err;
 	enum status status;
 };
@@ -61,6 +63,7 @@ must_check enum status json_open_item(struct json *json, struct view text, size_
         const struct json_node *array, size_t index, struct json_node *ret_item, struct error *err);
 bool json_is_too_deep(struct view text); /* without parsing; strings are skipped, nothing else is judged */
 void json_close(struct json *json);
+void *json_memory(struct json *json, size_t size); /* goes with the document; not zeroed */
 enum status json_status(const struct json *json);
 
 /* Fails with "unknown_field" where the object has a field that is not in names, a NULL-terminated list: the

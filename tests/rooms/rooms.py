@@ -32,7 +32,7 @@ ROOMS = {  # room → rooms that it may include
     "auditor/timeline": {*AUDITOR, "auditor/letters", "auditor/reading", "auditor/timeline"},
     "auditor/verify": {*AUDITOR, "auditor/points", "auditor/reading", "auditor/verify"},
 }
-BASE = {"bytes", "clock", "digest", "error", "log", "map", "memory", "position", "queue", "table", "timestamp"}  # a closed list
+BASE = {"arena", "bytes", "clock", "digest", "error", "log", "map", "memory", "position", "queue", "table", "timestamp"}  # a closed list
 LIBRARIES = {  # header → the files that may include it
     "uthash.h": {"base/map.c"},
     "openssl/": {"base/digest.c"},

@@ -1,5 +1,5 @@
-#ifndef ENGINE_ARENA_H
-#define ENGINE_ARENA_H
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
 
 #include "base/bytes.h"
 
