@@ -1,8 +1,8 @@
 #include "engine/effects.h"
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "base/memory.h"
-#include "base/arena.h"
 #include "engine/effects_table.h"
 
 #include <assert.h>

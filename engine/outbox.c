@@ -2,9 +2,9 @@
  * a small struct of views into it, so appending costs a copy and no allocation of its own. */
 #include "engine/outbox.h"
 
+#include "base/arena.h"
 #include "base/digest.h"
 #include "base/memory.h"
-#include "base/arena.h"
 #include "engine/worker.h"
 
 #include <assert.h>
