@@ -51,8 +51,7 @@ static enum status read_filter(const struct http_request *request, struct filter
 		ret->states = board_state(view_text(state));
 		if (!ret->states)
 			return fail_argument(err, "state", state,
-			        "empty, pending, staging, retrying, failed, staged, updating, current or "
-			        "drift");
+			        "empty, pending, staging, retrying, failed, staged, updating or current");
 	}
 	return STATUS_OK;
 }

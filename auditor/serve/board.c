@@ -28,7 +28,7 @@ __asm__(".pushsection .rodata\n"
 #define TAKEN "state NOT IN ('submitted', 'rejected', 'dead_letter', 'rerouted', 'duplicate')"
 
 static const char *const state_names[] = {
-        "empty", "pending", "staging", "retrying", "failed", "staged", "updating", "current", "drift"};
+        "empty", "pending", "staging", "retrying", "failed", "staged", "updating", "current"};
 enum { STATE_EMPTY = 1, STATE_COUNT = sizeof(state_names) / sizeof(*state_names) };
 
 unsigned board_state(struct view name)

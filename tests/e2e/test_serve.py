@@ -323,8 +323,8 @@ def test_the_page_and_what_is_refused(system):
         answer = auditor.ask("/api/overview", method=method)
         assert (answer.code, answer.headers["Allow"]) == (405, "GET, HEAD")
     for path, code in [("overview?x=1", 400), ("events?limit=0", 400), ("events?limit=201", 400), ("events?offset=-1", 400),
-                       ("events?offset=1e3", 400), ("packages?state=nonsense", 400), ("jobs?state=nonsense", 400),
-                       ("jobs/1", 400), ("jobs/0-0", 404), ("packages/NOPE", 404), ("nothing", 404)]:
+                       ("events?offset=1e3", 400), ("packages?state=nonsense", 400), ("packages?state=drift", 400),
+                       ("jobs?state=nonsense", 400), ("jobs/1", 400), ("jobs/0-0", 404), ("packages/NOPE", 404), ("nothing", 404)]:
         answer = auditor.ask("/api/" + path)
         assert answer.code == code and set(answer.json["error"]) == {"code", "message"}, (path, answer.body)
     assert auditor.ask("/nothing.html").code == 404

@@ -16,7 +16,6 @@ const SHAPES = {
 	updating: "M8 13.5V3.5M4 7.5l4-4 4 4",
 	updated: CHECK,
 	current: CHECK,
-	drift: "M3 6h10M3 10h10M10.5 3l-5 10",
 	accepted: CIRCLE + "M8 8h.01",
 	held: "M5.5 3.5v9M10.5 3.5v9",
 	completed: CHECK,
@@ -38,7 +37,7 @@ const SHAPES = {
 
 const TONES = {
 	ok: ["current", "completed", "updated", "good"],
-	bad: ["failed", "drift", "rejected", "failing", "dead_letter", "unreadable"],
+	bad: ["failed", "rejected", "failing", "dead_letter", "unreadable"],
 	warn: ["retrying", "held", "expired", "slow", "withheld"],
 	work: ["staging", "updating", "accepted", "release"],
 	stage: ["staged"],

@@ -6,7 +6,7 @@ import {bytes, count, plural, shortDigest} from "./format.js";
 import {badge, choice, empty, foreign, heading, jobTable, none, placeLink, reason, section, table, time} from "./parts.js";
 import {changed, link} from "./router.js";
 
-const BY_WORRY = ["failed", "drift", "retrying", "pending", "staging", "staged", "updating", "current", "empty"];
+const BY_WORRY = ["failed", "retrying", "pending", "staging", "staged", "updating", "current", "empty"];
 const FEW = 12; // as many points are shown at first: jobs and versions are below
 
 export const title = (route) => route.parameters.id;

@@ -9,7 +9,7 @@ import {badge, empty, foreign, heading, offset, packageLink, PAGE_SIZE, pager} f
 import {changed, link, parse} from "./router.js";
 import {searchField} from "./search.js";
 
-export const CELL_STATES = ["current", "staged", "updating", "staging", "pending", "retrying", "failed", "drift", "empty"];
+export const CELL_STATES = ["current", "staged", "updating", "staging", "pending", "retrying", "failed", "empty"];
 const ROOMY = 10; // more points than this, and cells show their state alone unless asked for versions
 const MOST_POINTS = 200;
 
