@@ -111,7 +111,7 @@ static enum status run(const struct options *options, int *ret_code, struct erro
 	return status;
 }
 
-int dp_init_main(int argc, char **argv)
+static int dp_init(int argc, char **argv)
 {
 	struct options *options = NULL;
 	struct error err;
@@ -131,4 +131,13 @@ int dp_init_main(int argc, char **argv)
 	}
 	options_free(options);
 	return code;
+}
+
+int dp_main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "init") == 0)
+		return dp_init(argc - 1, argv + 1);
+	fprintf(stderr,
+	        "holdpoint-stager dp: its one command is init; try 'holdpoint-stager dp init --help'\n");
+	return EXIT_USAGE;
 }

@@ -16,6 +16,7 @@
  *   gate_release  an update at the gate: released, withheld, superseded, held
  *   gate_end      how a job ends, and how long its id is remembered
  *   gate_say      facts: ids and words of what goes out
+ *   gate_turn     one event being applied: what these parts ask of each other
  *
  * Words. A *staging* is one version on one DP. A *content job* is a create, or an update that carries
  * content: it makes a version known and wants it staged on its targets. An update's *target* is one DP; it is

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 	        .metrics = stager_metrics,
 	};
 
-	if (argc > 2 && strcmp(argv[1], "dp") == 0 && strcmp(argv[2], "init") == 0)
-		return dp_init_main(argc - 2, argv + 2);
+	if (argc > 1 && strcmp(argv[1], "dp") == 0)
+		return dp_main(argc - 1, argv + 1);
 	return worker_main(&spec, argc, argv);
 }

@@ -60,8 +60,8 @@ void stager_metrics(void *shell, struct buffer *out);
 
 struct catalogue *stager_catalogue(struct stager *stager); /* a reference for the caller */
 
-/* `holdpoint-stager dp init …`: argv[0] is "init". Returns the exit code. */
-int dp_init_main(int argc, char **argv);
+/* `holdpoint-stager dp …`: argv[0] is "dp". Returns the exit code. */
+int dp_main(int argc, char **argv);
 
 /* What an ended transfer delivers; the strings are its own. */
 struct stage_result {

@@ -166,6 +166,7 @@ def test_a_replaced_point_is_an_alarm_until_its_loss_is_confirmed_and_then_serve
     assert seen.json["error"]["code"] == "dp_id_changed" or "dp_id" in seen.json["error"]["message"]
     assert not (base / "DISK").exists()
     (base / ".holdpoint/dp.json").unlink()
+    assert "dp init --help" in pipeline.run("holdpoint-stager", "dp", check=2).stderr
     pipeline.run("holdpoint-stager", "dp", "init", "--distribution-points", str(pipeline.catalogue), "--replace", "--lost-id", old, "paris")
     assert pipeline.await_jobs("c-2", "u-2", deadline=90) == {"c-2": "completed", "u-2": "completed"}
     assert pipeline.current("paris", "DISK")["version"] == "2.0"
