@@ -159,10 +159,13 @@ static enum status unknown(const char *wanted, struct error *err)
 {
 	if (strncmp(wanted, "group:", 6) == 0)
 		return error_set(err, STATUS_REJECT, "unknown_group",
-		        "no distribution point of the catalogue is in the group %s",
+		        "no distribution point of the catalogue is in the group %s: correct its name, or put "
+		        "some into it and send the workers SIGHUP",
 		        json_quote(view_text(wanted + 6)));
 	return error_set(err, STATUS_REJECT, "unknown_distribution_point",
-	        "the catalogue has no distribution point %s", json_quote(view_text(wanted)));
+	        "the catalogue has no distribution point %s: correct its name, or add it and send the "
+	        "workers SIGHUP",
+	        json_quote(view_text(wanted)));
 }
 
 enum status catalogue_resolve(const struct catalogue *catalogue, char *const *wanted, size_t wanted_count,

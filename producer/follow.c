@@ -175,7 +175,7 @@ int follow_run(struct follow *follow, struct watch *watch, bool json, int64_t wa
 	        watch->state[0]
 	                ? "holdpoint-producer: %s has not ended within --wait-timeout; it goes on by itself\n"
 	                : "holdpoint-producer: nothing was heard of %s within --wait-timeout (do stagers "
-	                  "run, is its id right?)\n",
+	                  "run, are its id and its package right?)\n",
 	        watch->job_id);
 	return EXIT_WAIT_TIMEOUT;
 }
