@@ -18,6 +18,7 @@ struct fetch { /* lives until its work is done, also when nobody waits for it an
 	struct shelf *shelf;
 	struct manifest_work *work;
 	char *key; /* NULL: not to be joined any more */
+	char *url;
 	struct manifest_ask *asks, **last;
 };
 
@@ -32,11 +33,17 @@ struct manifest_ask {
 	struct manifest_ask *next;
 };
 
+struct remembered { /* by its URL too: with equal digests, each URL says for itself where the files are read
+	             */
+	char *url;
+	struct manifest *manifest;
+};
+
 struct shelf {
 	struct room *room;
 	struct map *fetches; /* by key */
 	size_t fetching;
-	struct manifest *remembered[REMEMBERED_MAX]; /* newest first */
+	struct remembered remembered[REMEMBERED_MAX]; /* newest first */
 	size_t count;
 };
 
@@ -49,6 +56,15 @@ struct shelf *shelf_new(struct room *room)
 	return shelf;
 }
 
+static void forget_from(struct shelf *shelf, size_t keep)
+{
+	while (shelf->count > keep) {
+		struct remembered *last = &shelf->remembered[--shelf->count];
+		manifest_unref(last->manifest);
+		free(last->url);
+	}
+}
+
 bool shelf_is_busy(const struct shelf *shelf)
 {
 	return shelf->fetching > 0;
@@ -59,27 +75,25 @@ void shelf_free(struct shelf *shelf)
 	if (!shelf)
 		return;
 	assert(!shelf->fetching);
-	while (shelf->count)
-		manifest_unref(shelf->remembered[--shelf->count]);
+	forget_from(shelf, 0);
 	map_free(shelf->fetches, NULL);
 	free(shelf);
 }
 
 /* ---- remembering */
 
-static void remember(struct shelf *shelf, struct manifest *manifest)
+static void remember(struct shelf *shelf, const char *url, struct manifest *manifest)
 {
 	size_t files = manifest->count, keep = 0;
 
 	if (files > REMEMBERED_FILES_MAX)
 		return;
 	while (keep < shelf->count && keep < REMEMBERED_MAX - 1 &&
-	        files + shelf->remembered[keep]->count <= REMEMBERED_FILES_MAX)
-		files += shelf->remembered[keep++]->count;
-	while (shelf->count > keep)
-		manifest_unref(shelf->remembered[--shelf->count]);
+	        files + shelf->remembered[keep].manifest->count <= REMEMBERED_FILES_MAX)
+		files += shelf->remembered[keep++].manifest->count;
+	forget_from(shelf, keep);
 	memmove(shelf->remembered + 1, shelf->remembered, keep * sizeof(shelf->remembered[0]));
-	shelf->remembered[0] = manifest_ref(manifest);
+	shelf->remembered[0] = (struct remembered){memory_text(url), manifest_ref(manifest)};
 	shelf->count = keep + 1;
 }
 
@@ -92,14 +106,30 @@ static struct manifest *recall(
 	char *normal;
 
 	for (size_t i = 0; i < shelf->count; i++) {
-		if (strcmp(shelf->remembered[i]->digest, digest) != 0)
+		const struct remembered *remembered = &shelf->remembered[i];
+		if (strcmp(remembered->manifest->digest, digest) != 0 || strcmp(remembered->url, url) != 0)
 			continue;
 		if (source_allowed(catalogue, url, &source, &normal, &why) != STATUS_OK)
 			return NULL;
 		free(normal);
-		return manifest_ref(shelf->remembered[i]);
+		return manifest_ref(remembered->manifest);
 	}
 	return NULL;
+}
+
+void shelf_doubt(struct shelf *shelf, const struct manifest *manifest)
+{
+	for (size_t i = 0; i < shelf->count; i++) {
+		if (shelf->remembered[i].manifest != manifest)
+			continue;
+		struct remembered doubted = shelf->remembered[i];
+		shelf->count--;
+		memmove(shelf->remembered + i, shelf->remembered + i + 1,
+		        (shelf->count - i) * sizeof(shelf->remembered[0]));
+		manifest_unref(doubted.manifest);
+		free(doubted.url);
+		return;
+	}
 }
 
 /* ---- asking */
@@ -131,7 +161,7 @@ static void fetched(void *context, struct manifest *manifest, const struct error
 	leave_line(fetch);
 	fetch->shelf->fetching--;
 	if (manifest)
-		remember(fetch->shelf, manifest);
+		remember(fetch->shelf, fetch->url, manifest);
 	for (struct manifest_ask *ask = fetch->asks; ask; ask = next) {
 		next = ask->next;
 		ask->fetch = NULL;
@@ -141,6 +171,7 @@ static void fetched(void *context, struct manifest *manifest, const struct error
 		answer(ask);
 	}
 	manifest_unref(manifest);
+	free(fetch->url);
 	free(fetch);
 }
 
@@ -159,6 +190,7 @@ static struct fetch *find_or_start(
 	fetch = memory_alloc(sizeof(*fetch));
 	fetch->shelf = shelf;
 	fetch->key = key;
+	fetch->url = memory_text(url);
 	fetch->last = &fetch->asks;
 	map_put(shelf->fetches, view_text(key), fetch);
 	shelf->fetching++;

@@ -18,4 +18,8 @@ struct manifest_ask *shelf_ask(struct shelf *shelf, const char *url, const char 
         struct catalogue *catalogue, manifest_done *done, void *context);
 void shelf_cancel(struct manifest_ask *ask); /* done comes soon, not from within */
 
+/* Its sources failed: who asks next reads it anew, for the URLs in it, which its digest does not cover, may
+ * have been mended. */
+void shelf_doubt(struct shelf *shelf, const struct manifest *manifest);
+
 #endif

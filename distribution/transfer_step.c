@@ -40,6 +40,8 @@ bool staging_is_over(struct staging *staging)
 {
 	if (!staging->canceled && staging->err.status == STATUS_OK)
 		return false;
+	if (staging->manifest && strncmp(staging->err.code, "source_", 7) == 0)
+		shelf_doubt(staging->room->shelf, staging->manifest);
 	if (staging->err.status == STATUS_REJECT && staging->uploaded && !staging->canceled)
 		staging_wind_up(
 		        staging); /* nobody will try again, so nobody else would remove what was uploaded */

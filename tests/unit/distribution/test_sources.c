@@ -394,3 +394,60 @@ Test(http_source, a_manifest_that_one_no_longer_wants_still_comes_for_the_other)
 	free(fetched.url);
 	manifest_unref(fetched.manifest);
 }
+
+/* Where it says that its file is read is no part of what its digest is over. */
+static void write_manifest(const char *path, const struct manifest *manifest, const char *name)
+{
+	const struct manifest_file *file = &manifest->files[0];
+	char *at = room_path(bench->sources, "%s", path), *from = room_path(bench->sources, "%s", name);
+	char *text = memory_format(
+	        "{\"files\":[{\"path\":\"%s\",\"size\":%llu,\"digest\":\"%s\",\"url\":\"file://%s\"}]}",
+	        file->path, (unsigned long long)file->size, file->digest, from);
+
+	scratch_write(at, text);
+	free(at);
+	free(from);
+	free(text);
+}
+
+static void expect_fetched(
+        const char *path, struct manifest *manifest, const char *version, enum status status)
+{
+	struct fetched fetched = {manifest, memory_format("%s%s", origin->url, path)};
+	struct outcome outcome;
+
+	submit_fetched(&fetched, "paris", version, &outcome);
+	room_await(&outcome, version);
+	room_expect(&outcome, status, status == STATUS_OK ? NULL : "source_missing");
+	free(fetched.url);
+}
+
+Test(http_source, a_manifest_from_elsewhere_has_its_files_elsewhere)
+{
+	start_origin();
+	room_open(bench);
+	struct manifest *manifest = room_manifest(bench, "a", "text", NULL);
+	char *here = room_path(bench->sources, "a"), *there = room_path(bench->sources, "b");
+	write_manifest("here.json", manifest, "a");
+	write_manifest("there.json", manifest, "b");
+	expect_fetched("here.json", manifest, "1", STATUS_OK);
+	cr_assert_eq(rename(here, there), 0);
+	expect_fetched("there.json", manifest, "2", STATUS_OK);
+	room_expect_staged(paris, "PKG", "2", manifest);
+	free(here);
+	free(there);
+	manifest_unref(manifest);
+}
+
+Test(http_source, a_manifest_whose_file_was_missing_can_be_mended)
+{
+	start_origin();
+	room_open(bench);
+	struct manifest *manifest = room_manifest(bench, "a", "text", NULL);
+	write_manifest("manifest.json", manifest, "not-there");
+	expect_fetched("manifest.json", manifest, "1", STATUS_REJECT);
+	write_manifest("manifest.json", manifest, "a");
+	expect_fetched("manifest.json", manifest, "1", STATUS_OK);
+	room_expect_staged(paris, "PKG", "1", manifest);
+	manifest_unref(manifest);
+}
