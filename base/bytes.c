@@ -22,6 +22,11 @@ bool view_is(struct view a, const char *text)
 	return view_equal(a, view_text(text));
 }
 
+bool text_equal(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 int view_compare(struct view a, struct view b)
 {
 	size_t shorter = a.len < b.len ? a.len : b.len;

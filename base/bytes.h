@@ -17,6 +17,7 @@ struct view {
 struct view view_text(const char *text); /* NULL gives the absent view */
 bool view_equal(struct view a, struct view b);
 bool view_is(struct view a, const char *text);
+bool text_equal(const char *a, const char *b);  /* NULL equals NULL alone */
 int view_compare(struct view a, struct view b); /* bytewise, the shorter first */
 
 /* A growable buffer with a maximum. An append that would pass max changes nothing and sets full, which stays

@@ -80,3 +80,13 @@ void *table_remove(struct table *table, const char *name)
 	        (table->count - place) * sizeof(*table->items));
 	return item;
 }
+
+bool table_equal(const struct table *a, const struct table *b, bool (*equal)(const void *a, const void *b))
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!equal(a->items[i], b->items[i]))
+			return false;
+	return true;
+}

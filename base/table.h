@@ -15,5 +15,7 @@ void table_release(struct table *table, void (*free_item)(void *item)); /* free_
 void *table_find(const struct table *table, const char *name);          /* NULL where absent */
 void table_add(struct table *table, void *item);                        /* its name must be new */
 void *table_remove(struct table *table, const char *name); /* the removed item, NULL where absent */
+/* As many items, and each equal to the one at its place. */
+bool table_equal(const struct table *a, const struct table *b, bool (*equal)(const void *a, const void *b));
 
 #endif

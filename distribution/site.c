@@ -8,7 +8,6 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static enum status open_driver(
         struct room *room, const struct catalogue_point *point, struct driver **ret, struct error *err)
@@ -54,20 +53,15 @@ void site_release(struct site *site)
 	free(site);
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool is_as(const struct site *site, const struct catalogue_point *point)
 {
 	const struct catalogue_point *own = site->point;
 
-	return same(own->name, point->name) && same(own->url, point->url) &&
+	return text_equal(own->name, point->name) && text_equal(own->url, point->url) &&
 	       own->connections == point->connections && own->bytes_per_second == point->bytes_per_second &&
 	       own->read_back_full == point->read_back_full &&
-	       same(own->credentials_file, point->credentials_file) &&
-	       same(own->tls_ca_file, point->tls_ca_file);
+	       text_equal(own->credentials_file, point->credentials_file) &&
+	       text_equal(own->tls_ca_file, point->tls_ca_file);
 }
 
 struct site *room_site(struct room *room, const char *name)

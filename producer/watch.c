@@ -44,15 +44,10 @@ static struct watch_point *point_named(struct watch *watch, const char *name)
 	return &watch->points[at];
 }
 
-static bool same_position(struct position a, struct position b)
-{
-	return a.partition == b.partition && a.offset == b.offset;
-}
-
 /* Where any life will do: the one that was accepted last, or was rejected where none was accepted. */
 static bool is_our_life(const struct watch *watch, const struct status_event *event)
 {
-	if (same_position(event->job_position, watch->position))
+	if (position_equal(event->job_position, watch->position))
 		return true;
 	if (!watch->any_life)
 		return false;
@@ -85,7 +80,7 @@ static enum watch_news apply_job(struct watch *watch, const struct status_event 
 static enum watch_news apply_duplicate(struct watch *watch, const struct status_event *event)
 {
 	if (watch->any_life || watch->duplicate || strcmp(event->job_id, watch->job_id) != 0 ||
-	        event->job_position.offset < 0 || same_position(event->job_position, watch->position))
+	        event->job_position.offset < 0 || position_equal(event->job_position, watch->position))
 		return WATCH_NOTHING;
 	watch->position = event->job_position;
 	watch->duplicate = true;

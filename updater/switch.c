@@ -88,8 +88,7 @@ static void apply_staged(const struct turn *turn, const struct staged_record *re
 
 static bool is_same_job(const struct switch_release *release, const struct staged_record *record)
 {
-	return release->job_position.partition == record->job_position.partition &&
-	       release->job_position.offset == record->job_position.offset &&
+	return position_equal(release->job_position, record->job_position) &&
 	       strcmp(release->job_id, record->job_id) == 0;
 }
 

@@ -91,28 +91,18 @@ bool switch_state_is_empty(const struct switch_state *state)
 	return !state->staged.count && !state->points.count && !state->tallies.count && !state->ended_count;
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool position_equal(struct position a, struct position b)
-{
-	return a.partition == b.partition && a.offset == b.offset;
-}
-
 static bool staged_equal(const void *one, const void *other)
 {
 	const struct switch_staged *a = one, *b = other;
 
-	return same(a->name, b->name) && same(a->staged_id, b->staged_id) && same(a->dp_id, b->dp_id) &&
-	       same(a->digest, b->digest) && a->offset == b->offset;
+	return text_equal(a->name, b->name) && text_equal(a->staged_id, b->staged_id) &&
+	       text_equal(a->dp_id, b->dp_id) && text_equal(a->digest, b->digest) && a->offset == b->offset;
 }
 
 static bool release_equal(const struct switch_release *a, const struct switch_release *b)
 {
-	return same(a->version, b->version) && same(a->release_id, b->release_id) &&
-	       same(a->job_id, b->job_id) && same(a->traceparent, b->traceparent) &&
+	return text_equal(a->version, b->version) && text_equal(a->release_id, b->release_id) &&
+	       text_equal(a->job_id, b->job_id) && text_equal(a->traceparent, b->traceparent) &&
 	       position_equal(a->job_position, b->job_position) && a->offset == b->offset &&
 	       a->targets == b->targets && a->deadline_ms == b->deadline_ms && a->time_ms == b->time_ms;
 }
@@ -121,44 +111,34 @@ static bool point_equal(const void *one, const void *other)
 {
 	const struct switch_point *a = one, *b = other;
 
-	return same(a->name, b->name) && release_equal(&a->desired, &b->desired) &&
+	return text_equal(a->name, b->name) && release_equal(&a->desired, &b->desired) &&
 	       a->resolved == b->resolved && a->looking == b->looking && a->phase == b->phase &&
 	       a->attempt == b->attempt && a->failures == b->failures && a->rechecks == b->rechecks &&
-	       a->next_ms == b->next_ms && same(a->error_code, b->error_code) &&
-	       same(a->current_version, b->current_version) && same(a->current_dp_id, b->current_dp_id) &&
-	       a->current_offset == b->current_offset;
+	       a->next_ms == b->next_ms && text_equal(a->error_code, b->error_code) &&
+	       text_equal(a->current_version, b->current_version) &&
+	       text_equal(a->current_dp_id, b->current_dp_id) && a->current_offset == b->current_offset;
 }
 
 static bool outcome_equal(const void *one, const void *other)
 {
 	const struct switch_outcome *a = one, *b = other;
 
-	return same(a->name, b->name) && a->state == b->state && same(a->detail, b->detail);
-}
-
-static bool table_equal(
-        const struct table *a, const struct table *b, bool (*equal)(const void *, const void *))
-{
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (!equal(a->items[i], b->items[i]))
-			return false;
-	return true;
+	return text_equal(a->name, b->name) && a->state == b->state && text_equal(a->detail, b->detail);
 }
 
 static bool tally_equal(const void *one, const void *other)
 {
 	const struct switch_tally *a = one, *b = other;
 
-	return same(a->name, b->name) && same(a->job_id, b->job_id) && same(a->version, b->version) &&
-	       position_equal(a->position, b->position) && a->targets == b->targets &&
-	       table_equal(&a->outcomes, &b->outcomes, outcome_equal);
+	return text_equal(a->name, b->name) && text_equal(a->job_id, b->job_id) &&
+	       text_equal(a->version, b->version) && position_equal(a->position, b->position) &&
+	       a->targets == b->targets && table_equal(&a->outcomes, &b->outcomes, outcome_equal);
 }
 
 bool switch_state_equal(const struct switch_state *a, const struct switch_state *b)
 {
-	return same(a->package_id, b->package_id) && table_equal(&a->staged, &b->staged, staged_equal) &&
+	return text_equal(a->package_id, b->package_id) &&
+	       table_equal(&a->staged, &b->staged, staged_equal) &&
 	       table_equal(&a->points, &b->points, point_equal) &&
 	       table_equal(&a->tallies, &b->tallies, tally_equal) && a->ended_count == b->ended_count &&
 	       memcmp(a->ended, b->ended, a->ended_count * sizeof(*a->ended)) == 0;

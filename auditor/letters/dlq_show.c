@@ -119,8 +119,7 @@ static enum status find_letter(struct reading *reading, const struct place *plac
 	enum status status;
 
 	while ((status = reading_next(reading, &found, err)) == STATUS_OK && found)
-		if (reading->record.position.partition == place->position.partition &&
-		        reading->record.position.offset == place->position.offset)
+		if (position_equal(reading->record.position, place->position))
 			return STATUS_OK;
 	if (status != STATUS_OK)
 		return status;

@@ -31,8 +31,7 @@ static enum status find_moment(const struct options *options, struct cut *cut, s
 	if (status != STATUS_OK)
 		return status;
 	while (!met && (status = reading_next(&reading, &found, err)) == STATUS_OK && found)
-		met = reading.record.position.partition == cut->place.position.partition &&
-		      reading.record.position.offset == cut->place.position.offset;
+		met = position_equal(reading.record.position, cut->place.position);
 	cut->until_ms = reading.record.time_ms;
 	reading_close(&reading);
 	if (status == STATUS_OK && !met)

@@ -20,14 +20,9 @@ static bool same_view(struct view a, struct view b)
 	return view_equal(a, b) && !a.data == !b.data;
 }
 
-static bool same_position(struct position a, struct position b)
-{
-	return a.partition == b.partition && a.offset == b.offset;
-}
-
 #define SAME_VIEW(field) fuzz_require(same_view(a->field, b->field))
 #define SAME_NUMBER(field) fuzz_require(a->field == b->field)
-#define SAME_POSITION(field) fuzz_require(same_position(a->field, b->field))
+#define SAME_POSITION(field) fuzz_require(position_equal(a->field, b->field))
 
 static void require_same(const struct fact *a, const struct fact *b)
 {

@@ -31,6 +31,17 @@ Test(buffer, an_empty_buffer_is_a_present_empty_view)
 	cr_assert_eq(buffer_view(&buffer).len, 0);
 }
 
+Test(text, is_equal_by_its_characters_and_absent_only_to_absent)
+{
+	char text[] = "abc";
+
+	cr_assert(text_equal(text, "abc"));
+	cr_assert_not(text_equal(text, "ab"));
+	cr_assert_not(text_equal(text, NULL));
+	cr_assert_not(text_equal(NULL, ""));
+	cr_assert(text_equal(NULL, NULL));
+}
+
 Test(buffer, formats_longer_than_its_first_memory)
 {
 	struct buffer buffer;
