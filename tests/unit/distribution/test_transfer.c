@@ -238,13 +238,18 @@ ON_EACH_KIND(transfer, of_twins_at_the_same_time_ends_well)
 	struct manifest *manifest = some_content();
 	struct outcome outcomes[4];
 
-	(void)kind;
 	for (int i = 0; i < 4; i++)
 		room_submit(bench, room_spec(bench, "tokyo", "PKG", "1.0", manifest), &outcomes[i]);
 	for (int i = 0; i < 4; i++)
 		room_await(&outcomes[i], "a twin");
-	for (int i = 0; i < 4; i++)
-		room_expect(&outcomes[i], STATUS_OK, NULL);
+	for (int i = 0; i < 4;
+	        i++) /* where half of a twin's upload shows, one may find no rest to read back */
+		if (kind != KIND_BAD || outcomes[i].err.status != STATUS_RETRY)
+			room_expect(&outcomes[i], STATUS_OK, NULL);
+		else
+			room_expect(&outcomes[i], STATUS_RETRY, "read_back_mismatch");
+	struct outcome last = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&last, STATUS_OK, NULL);
 	room_expect_staged(tokyo, "PKG", "1.0", manifest);
 	manifest_unref(manifest);
 }
