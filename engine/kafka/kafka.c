@@ -7,6 +7,7 @@
 #include "engine/route.h"
 
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct kafka *kafka_open(struct process *process, int32_t partition)
 	if (kafka->ended_fd < 0 || kafka->input_fd < 0)
 		abort(); /* out of descriptors is out of memory */
 	atomic_init(&kafka->position, -1);
-	buffer_init(&kafka->recalled, 8 << 20);
+	buffer_init(&kafka->recalled, SIZE_MAX); /* unpacked, a record may be any size */
 	return kafka;
 }
 

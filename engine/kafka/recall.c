@@ -5,7 +5,14 @@
 
 /* Single records of the input again, by a reader of its own that is closed when it has long been idle. */
 
-enum { IDLE_MS = 5000, FETCH_BYTES = 65536, RECALL_MS = 10000, NUDGE_MS = 5, NUDGE_MOST_MS = 100 };
+enum {
+	IDLE_MS = 5000,
+	FETCH_BYTES = 65536,
+	RECALL_MS = 10000,
+	NUDGE_MS = 5,
+	NUDGE_MOST_MS = 100,
+	KEPT_MOST = 1 << 20
+};
 
 void recall_close(struct kafka *kafka)
 {
@@ -35,6 +42,8 @@ static void keep_record(struct kafka *kafka, const rd_kafka_message_t *message, 
 	struct buffer *kept = &kafka->recalled;
 
 	record_of(message, &record);
+	if (kept->capacity > KEPT_MOST)
+		buffer_release(kept);
 	buffer_clear(kept); /* room for all of it first: views look into it */
 	buffer_add(kept, record.key.data ? record.key.data : "", record.key.len);
 	buffer_add(kept, record.value.data ? record.value.data : "", record.value.len);

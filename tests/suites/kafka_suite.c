@@ -787,6 +787,36 @@ void kafka_suite_recall_finds_a_record_and_reading_goes_on(struct kafka_world *w
 	world->release(world, kafka);
 }
 
+/* Compressed, a record may be far larger than what the topic takes. */
+void kafka_suite_recall_finds_a_record_of_any_size(struct kafka_world *world)
+{
+	enum { SIZE = 20 << 20 };
+	char *value = memory_alloc(SIZE + 1), before[FINGERPRINT_SIZE], after[FINGERPRINT_SIZE];
+	struct record record, applied;
+	struct error err = {0};
+	size_t count = 0;
+	int64_t deadline = clock_monotonic_ms() + DEADLINE_MS, offset, next = -1;
+	bool found = false;
+
+	memset(value, 'v', SIZE);
+	offset = world->produce(world, "a", value);
+	struct kafka *kafka = open_input(world, -1);
+	while (count == 0) {
+		cr_assert(clock_monotonic_ms() < deadline, "waited for the record");
+		kafka_wait(kafka, 100, false);
+		cr_assert_eq(
+		        kafka_read(kafka, &applied, 1, &count, &next, &err), OUTCOME_OK, "%s", err.message);
+	}
+	kafka_fingerprint(&applied, before);
+	cr_assert_eq(kafka_recall(kafka, offset, &record, &found, &err), OUTCOME_OK, "%s", err.message);
+	cr_assert(found);
+	cr_assert(view_equal(record.value, view_text(value)));
+	kafka_fingerprint(&record, after);
+	cr_assert_str_eq(before, after);
+	world->release(world, kafka);
+	free(value);
+}
+
 void kafka_suite_recall_does_not_find_what_is_not_there(struct kafka_world *world)
 {
 	struct record record;

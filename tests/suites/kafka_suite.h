@@ -64,6 +64,7 @@ struct kafka_world {
 	X(a_recreated_input_is_refused)                                                                      \
 	X(fingerprints_differ_by_place_time_key_and_value)                                                   \
 	X(recall_finds_a_record_and_reading_goes_on)                                                         \
+	X(recall_finds_a_record_of_any_size)                                                                 \
 	X(recall_does_not_find_what_is_not_there)                                                            \
 	X(null_keys_and_values_stay_null)
 
