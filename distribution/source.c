@@ -43,6 +43,7 @@ struct source {
 
 	char *known_url; /* of the file that was verified, and what it looked like */
 	struct file_identity known;
+	struct file_identity opened;  /* while fetching: what fd looked like at first */
 	struct source *older, *newer; /* among the idle */
 };
 
@@ -323,13 +324,13 @@ static void on_open(void *context, int fd, const struct file_identity *identity,
 {
 	struct source *source = context;
 
-	(void)identity;
 	source->file = NULL;
 	if (fd < 0) {
 		failed(source, err);
 		return;
 	}
 	source->fd = fd;
+	source->opened = *identity;
 	source->spooled = false;
 	open_file(source);
 	answer_all(take_early(source));
@@ -373,7 +374,8 @@ static void open_file(struct source *source)
 	        .size = source->size,
 	        .fd = source->fd,
 	        .lane = sources_lane(sources, source->prefix),
-	        .known = same_file ? source->known : (struct file_identity){0}};
+	        .known = same_file ? source->known : (struct file_identity){0},
+	        .opened = source->fd >= 0 ? source->opened : (struct file_identity){0}};
 
 	source->file =
 	        source_file_open(sources->options.pool, &wanted, only_open ? on_open : on_file, source);

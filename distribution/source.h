@@ -52,8 +52,8 @@ struct source_ask { /* the asker's, alive until done */
 	void *context;
 
 	/* the answer: a reference, or NULL and err. REJECT: "source_missing", "source_forbidden",
-	 * "source_size", "source_digest", "spool_too_small"; RETRY: "source_unreachable", "spool_full",
-	 * "canceled" */
+	 * "source_size", "source_digest", "spool_too_small"; RETRY: "source_unreachable", "source_changed",
+	 * "spool_full", "canceled" */
 	struct source *source;
 	struct error err;
 

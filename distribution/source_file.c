@@ -20,7 +20,7 @@ struct source_file {
 	char *folder, *path; /* decoded; path relative to the folder */
 	char *digest;        /* NULL: not hashed */
 	uint64_t size;
-	struct file_identity known;
+	struct file_identity known, opened;
 	source_file_done *done;
 	void *context;
 
@@ -144,13 +144,26 @@ static enum status verify(struct source_file *file, struct error *err)
 	return STATUS_OK;
 }
 
+/* Who read it before it was hashed may have read other bytes than were hashed. */
+static enum status look_again(struct source_file *file, struct error *err)
+{
+	if (!file->opened.inode)
+		return STATUS_OK;
+	if (look(file, err) != STATUS_OK)
+		return err->status;
+	if (!is_same(&file->opened, &file->seen))
+		return error_set(err, STATUS_RETRY, "source_changed",
+		        "%s%s was changed while it was read; it is read again", file->folder, file->path);
+	return STATUS_OK;
+}
+
 static void run(struct pool_work *work)
 {
 	struct source_file *file = (struct source_file *)work;
 
 	if (file->err.status == STATUS_OK && (file->fd >= 0 || open_beneath(file, &file->err) == STATUS_OK) &&
-	        look(file, &file->err) == STATUS_OK)
-		(void)!verify(file, &file->err);
+	        look(file, &file->err) == STATUS_OK && verify(file, &file->err) == STATUS_OK)
+		(void)!look_again(file, &file->err);
 }
 
 static void on_done(struct pool_work *work)
@@ -197,6 +210,7 @@ struct source_file *source_file_open(
 	file->digest = memory_text(wanted->digest);
 	file->size = wanted->size;
 	file->known = wanted->known;
+	file->opened = wanted->opened;
 	file->done = done;
 	file->context = context;
 	file->fd = -1;

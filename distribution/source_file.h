@@ -23,17 +23,19 @@ struct file_identity {
 
 struct source_file;
 struct source_file_wanted {
-	const char *prefix, *url;   /* in normal form, url below prefix */
-	const char *digest;         /* NULL: any content, not hashed */
-	uint64_t size;              /* UINT64_MAX: any */
-	struct file_identity known; /* inode 0: none */
+	const char *prefix, *url;    /* in normal form, url below prefix */
+	const char *digest;          /* NULL: any content, not hashed */
+	uint64_t size;               /* UINT64_MAX: any */
+	struct file_identity known;  /* inode 0: none */
+	struct file_identity opened; /* as which somebody reads it already: it must still be so at the end;
+	                                inode 0: nobody does */
 	int fd; /* ≥ 0: it is open already, by an earlier call: nothing but the hashing is left */
 	struct pool_lane *lane; /* NULL: none; of one file system, so that one that hangs stops no other */
 };
 
 /* fd is the caller's on STATUS_OK, else -1. REJECT: "source_missing", "source_forbidden", "source_size",
- * "source_digest"; RETRY: "source_unreachable", "canceled". Everything wanted is copied; done comes from
- * pool_step(), exactly once. */
+ * "source_digest"; RETRY: "source_unreachable", "source_changed" (since it was opened), "canceled".
+ * Everything wanted is copied; done comes from pool_step(), exactly once. */
 typedef void source_file_done(
         void *context, int fd, const struct file_identity *identity, const struct error *err);
 struct source_file *source_file_open(

@@ -1,10 +1,13 @@
 /* Where content comes from, seen through transfers. */
 #include "base/memory.h"
+#include "distribution/pool.h"
+#include "distribution/source_file.h"
 #include "file_bench.h"
 #include "room_bench.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +123,65 @@ Test(file_source, that_is_large_and_wrong_is_found_out_before_anything_is_placed
 	free(path);
 	manifest_unref(manifest);
 	server_stop(server);
+}
+
+struct opened {
+	int fd;
+	struct file_identity identity;
+	struct error err;
+	bool done;
+};
+
+static void on_opened(void *context, int fd, const struct file_identity *identity, const struct error *err)
+{
+	*(struct opened *)context = (struct opened){fd, *identity, *err, true};
+}
+
+static struct opened open_source(struct pool *pool, struct source_file_wanted wanted)
+{
+	struct opened opened = {.done = false};
+	char *prefix = memory_format("file://%s/", bench->sources), *url = memory_format("%sa", prefix);
+
+	wanted.prefix = prefix;
+	wanted.url = url;
+	source_file_open(pool, &wanted, on_opened, &opened);
+	while (!opened.done) {
+		struct pollfd wait = {.fd = pool_fd(pool), .events = POLLIN};
+		cr_assert_eq(poll(&wait, 1, 30000), 1);
+		pool_step(pool);
+	}
+	free(prefix);
+	free(url);
+	return opened;
+}
+
+/* It was still being written when it was opened, and is right by the time it is hashed: who read it meanwhile
+ * has what was there before. */
+Test(file_source, that_was_changed_between_its_opening_and_its_hashing_was_read_wrong)
+{
+	struct pool *pool = pool_new(1);
+	char *path = room_path(bench->sources, "a"), digest[DIGEST_SIZE];
+
+	scratch_write(path, "tixt");
+	digest_of(view_text("text"), digest);
+	struct opened first = open_source(pool, (struct source_file_wanted){.size = 4, .fd = -1});
+	cr_assert_geq(first.fd, 0);
+	struct timespec changed = first.identity.changed;
+	for (struct stat stat; changed.tv_sec == first.identity.changed.tv_sec &&
+	                       changed.tv_nsec == first.identity.changed.tv_nsec;
+	        changed = stat.st_ctim) { /* its clock ticks coarsely */
+		scratch_write(path, "text");
+		cr_assert_eq(fstat(first.fd, &stat), 0);
+	}
+	struct opened hashed = open_source(
+	        pool, (struct source_file_wanted){
+	                      .size = 4, .fd = first.fd, .digest = digest, .opened = first.identity});
+	cr_assert_eq(hashed.fd, -1);
+	cr_assert_eq(hashed.err.status, STATUS_RETRY);
+	cr_assert_str_eq(hashed.err.code, "source_changed", "%s", hashed.err.message);
+	close(first.fd);
+	pool_close(pool, 1000);
+	free(path);
 }
 
 /* Whose upload ended before the hashing did is not the last to want it. */
