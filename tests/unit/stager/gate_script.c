@@ -104,12 +104,40 @@ static void load_row(struct view key, void *value, void *context)
 	        gate_row_load(context, key, *(const struct view *)value, &err), STATUS_OK, "%s", err.message);
 }
 
+/* What is kept about the live jobs, counted anew. */
+static void check_kept(const struct gate_state *state)
+{
+	size_t updates = 0, targets = 0;
+	int64_t until = INT64_MAX;
+
+	for (size_t i = 0; i < state->live_count; i++) {
+		const struct gate_job *job = state->live[i];
+
+		cr_assert(i == 0 || state->live[i - 1]->position.offset < job->position.offset);
+		cr_assert_eq(gate_job_find(state, job->name), job);
+		cr_assert_eq(gate_live_from(state, job->position.offset), i);
+		cr_assert_eq(gate_live_from(state, job->position.offset + 1), i + 1);
+		cr_assert(!job->work->look, "%s is still to be looked at", job->name);
+		updates += job->work->type == JOB_UPDATE;
+		targets += job->work->type == JOB_UPDATE ? job->work->target_count : 0;
+		until = job->work->deadline_ms < until ? job->work->deadline_ms : until;
+	}
+	for (size_t i = 0; i < state->ended_count; i++)
+		cr_assert_eq(gate_job_find(state, state->ended[i]->name), state->ended[i]);
+	cr_assert_eq(state->live_updates, updates);
+	cr_assert_eq(state->held_targets, targets);
+	cr_assert_eq(gate_live_until(state), until);
+	cr_assert(state->live_count == 0 || state->live_until_stale || state->live_until_ms == until);
+}
+
 /* The pair assertion: the rows give the state. */
 static void check_rows(struct gate_world *world)
 {
 	struct gate_state *again = gate_state_new(world->state->package, &world->limits);
 
 	map_each(world->rows, load_row, again);
+	check_kept(world->state);
+	check_kept(again);
 	cr_assert(gate_state_equal(again, world->state), "the rows give another state");
 	cr_assert_eq(gate_wake_at(again), gate_wake_at(world->state));
 	if (world->restarts) {
