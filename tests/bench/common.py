@@ -43,11 +43,25 @@ def progress(words):
     print(f"  {words}", file=sys.stderr, flush=True)
 
 
-def system(stack, bootstrap, name, partitions=PARTITIONS):
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"holdpoint-bench-{name}-", dir="/dev/shm"))
-    made = harness.System(bootstrap, folder, f"bench-{name}-{os.getpid()}-{random.randrange(10**6)}.", partitions)
+def scratch(stack, name, where="/dev/shm"):
+    return pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"holdpoint-bench-{name}-", dir=where)))
+
+
+def system(stack, bootstrap, name, partitions=PARTITIONS, folder=None):
+    made = harness.System(bootstrap, folder or scratch(stack, name), f"bench-{name}-{os.getpid()}-{random.randrange(10**6)}.", partitions)
     stack.callback(made.close)
     return made
+
+
+def duration(made, job):
+    """Seconds from the job's time in the log to its completion's."""
+    sent = made.publish(job)[0]
+    states = made.await_jobs(job["job_id"], deadline=300)
+    assert states[job["job_id"]] == "completed", f"{states}\n{made.last_words()}"
+    began = next(r.timestamp for r in made.read("jobs") if (r.partition, r.offset) == sent)
+    ended = next(r.timestamp for r in made.read("status")
+                 if r.json["type"] == "job" and r.json["job_id"] == job["job_id"] and r.json.get("final"))
+    return (ended - began) / 1000
 
 
 def create_topics(bootstrap, names, config=None):

@@ -9,10 +9,9 @@ import pathlib
 import random
 import shutil
 import subprocess
-import tempfile
 import time
 
-from common import Row, harness, progress, system
+from common import Row, harness, progress, scratch, system
 
 POINTS = 4
 RCLONE = ["--transfers", "8", "--checkers", "8"]
@@ -24,7 +23,7 @@ class Ground:
 
     def __init__(self, stack, bootstrap):
         self.stack = stack
-        self.folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir="/dev/shm")))
+        self.folder = scratch(stack, "content")
         self.urls = stack.enter_context(harness.nginx(self.folder / "nginx", POINTS, "--propfind", "on"))
         self.systems, self.stagers, self.count = {}, {}, 0
         for read_back in ("size", "full"):

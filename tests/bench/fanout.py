@@ -5,11 +5,10 @@ import pathlib
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
 
-from common import Row, harness, progress, system
+from common import Row, duration, harness, progress, scratch, system
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -24,17 +23,6 @@ def links(rates, urls):
     finally:
         process.kill()
         process.wait()
-
-
-def duration(made, job, deadline=250):
-    """Seconds from the job's time in the log to its completion's."""
-    sent = made.publish(job)[0]
-    states = made.await_jobs(job["job_id"], deadline=deadline)
-    assert states[job["job_id"]] == "completed", f"{states}\n{made.last_words()}"
-    began = next(r.timestamp for r in made.read("jobs") if (r.partition, r.offset) == sent)
-    ended = next(r.timestamp for r in made.read("status")
-                 if r.json["type"] == "job" and r.json["job_id"] == job["job_id"] and r.json.get("final"))
-    return (ended - began) / 1000
 
 
 def warm_up(made):
@@ -79,7 +67,7 @@ def bench_fan_out(bootstrap, rounds, quick):
     read = Row(9, f"1 → {count} nginx: bytes that the source's server sent", "bytes of the content", "= 1", "less")
     for turn in range(rounds):
         with contextlib.ExitStack() as stack:
-            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir="/dev/shm")))
+            folder = scratch(stack, "points")
             source = stack.enter_context(harness.nginx(folder / "source", 1, "--access-log", "on"))[0]
             urls = stack.enter_context(harness.nginx(folder / "points", count))
             urls = stack.enter_context(links(rates(count), urls))
@@ -163,7 +151,7 @@ def bench_bad_points(bootstrap, rounds, quick):
         times = {}
         for way in ("without", "with") if turn % 2 == 0 else ("with", "without"):
             with contextlib.ExitStack() as stack:
-                folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir="/dev/shm")))
+                folder = scratch(stack, "points")
                 healthy = stack.enter_context(harness.nginx(folder / "healthy", HEALTHY))
                 bad, others = {}, {}
                 if way == "with":

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from common import Row, harness, progress
+from common import Row, duration, harness, progress, scratch, system
 
 SIZE = 4096
 
@@ -62,8 +62,7 @@ class Round:
     """One system with its own folder on the disk, warmed up."""
 
     def __init__(self, stack, bootstrap, folder, points, read_back="full"):
-        self.system = harness.System(bootstrap, folder, f"bench-folders-{os.getpid()}-{random.randrange(10**6)}.", 1)
-        stack.callback(self.system.close)
+        self.system = system(stack, bootstrap, "folders", 1, folder)
         for name, url in points.items():
             if url is None:
                 self.system.add_file_point(name, groups=["all"], read_back=read_back)
@@ -75,15 +74,8 @@ class Round:
 
     def stage(self, package, version, content):
         """Seconds from the job's time in the log to its completion's."""
-        job_id = f"{package}-{version}"
-        sent = self.system.publish({"type": "create", "job_id": job_id, "package_id": package, "version": version,
-                                    "distribution_points": ["group:all"], "content": content})[0]
-        states = self.system.await_jobs(job_id, deadline=300)
-        assert states[job_id] == "completed", f"{states}\n{self.system.last_words()}"
-        began = next(r.timestamp for r in self.system.read("jobs") if (r.partition, r.offset) == sent)
-        ended = next(r.timestamp for r in self.system.read("status")
-                     if r.json["type"] == "job" and r.json["job_id"] == job_id and r.json.get("final"))
-        return (ended - began) / 1000
+        return duration(self.system, {"type": "create", "job_id": f"{package}-{version}", "package_id": package, "version": version,
+                                      "distribution_points": ["group:all"], "content": content})
 
 
 def timed(*commands, then=None):
@@ -107,7 +99,7 @@ def bench_durable(bootstrap, rounds, quick):
     what = f"{count:,} × 4 KiB to 2 folders, durable, read back (s; less is better)"
     rows = [Row(7, what, "rsync -a --fsync × 2", "< 1", "less"), Row(7, what, "cp -r × 2 + sync -f", "≤ 1.43", "less")]
     with contextlib.ExitStack() as stack:
-        top = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir=disk())))
+        top = scratch(stack, "folders", disk())
         progress(f"on {disk_words(top)}")
         for turn in range(rounds):
             folder = top / f"round{turn}"
@@ -178,9 +170,9 @@ def bench_changed(bootstrap, rounds, quick):
     sent = Row(8, f"{what} nginx: bytes of files sent", "bytes changed", "= 1", "less")
     folders = [Row(8, f"{what} a folder (s; less is better)", f"rsync -a --fsync {how}--link-dest", "< 1", "less") for how in ("", "-c ")]
     with contextlib.ExitStack() as stack:
-        top = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir=disk())))
+        top = scratch(stack, "folders", disk())
         progress(f"folders on {disk_words(top)}, nginx on tmpfs")
-        memory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdpoint-bench-", dir="/dev/shm")))
+        memory = scratch(stack, "folders")
         for turn in range(rounds):
             changed = {}
             for place, change_on in (top, change_on_folder), (memory, change_on_server):
