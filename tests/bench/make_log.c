@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "engine/client.h"
 #include "engine/route.h"
+#include "schemas/manifest.h"
 #include "schemas/status.h"
 #include "schemas/topics.h"
 #include "schemas/updated.h"
@@ -22,7 +23,8 @@ enum { POINTS = 2, TIMEOUT_MS = 60000, ID_TEXT = 512 };
 static const char *const points[POINTS] = {"paris", "tokyo"};
 static const char *const dp_ids[POINTS] = {
         "6f1d8f0a-6a55-4a0c-8d0c-5f2a1d7a7c11", "b3d1a6f2-90cf-4a3b-9d5e-0a1b2c3d4e5f"};
-static const char digest[] = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+static const char file_digest[] = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+static char digest[DIGEST_SIZE]; /* of the manifest of that file: URLs are no part of it */
 
 struct package {
 	char name[32], current[32], version[16], job[32]; /* of the job under way */
@@ -188,7 +190,7 @@ static void ask_create(struct log *log, struct package *package, int number)
 	        "\"files\":[{\"path\":\"bin/tool\",\"size\":8231,\"digest\":\"%s\",\"url\":\"file:///srv/src/"
 	        "%s/"
 	        "tool\"}]},\"distribution_points\":[\"paris\",\"tokyo\"],\"requested_by\":\"bench@example\"}",
-	        package->job, package->name, package->version, digest, package->name);
+	        package->job, package->name, package->version, file_digest, package->name);
 	package->at = write_record(log, JOBS, package);
 }
 
@@ -315,6 +317,20 @@ static void make(struct log *log, uint64_t events, int packages, int versions)
 	free(all);
 }
 
+static void find_digest(void)
+{
+	struct manifest_file *file = memory_alloc(sizeof(*file));
+	struct manifest *manifest;
+	struct error err;
+
+	*file = (struct manifest_file){.path = memory_text("bin/tool"), .size = 8231};
+	memcpy(file->digest, file_digest, sizeof(file_digest));
+	if (manifest_new(file, 1, "files", &manifest, &err) != STATUS_OK)
+		fail(&err);
+	memcpy(digest, manifest->digest, sizeof(digest));
+	manifest_unref(manifest);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const names[TOPICS] = {TOPIC_JOBS, TOPIC_STAGED, TOPIC_UPDATED, TOPIC_STATUS};
@@ -336,6 +352,7 @@ int main(int argc, char **argv)
 		fail(&err);
 	if (printed)
 		return 0;
+	find_digest();
 	buffer_init(&log.value, 1 << 20);
 	for (int i = 0; i < TOPICS; i++)
 		log.topics[i] = memory_format("%s%s", options_prefix(options), names[i]);

@@ -12,10 +12,10 @@ PACKAGES, VERSIONS = 2000, 4
 
 
 def make_log(bootstrap, prefix, events):
-    common = ["-b", bootstrap, "--prefix", prefix]
-    subprocess.run([common.BENCH / "holdpoint-producer", "topics", *common, "--partitions", str(common.PARTITIONS)],
+    connect = ["-b", bootstrap, "--prefix", prefix]
+    subprocess.run([common.BENCH / "holdpoint-producer", "topics", *connect, "--partitions", str(common.PARTITIONS)],
                    check=True, stdout=subprocess.DEVNULL)
-    done = subprocess.run([common.BENCH / "bench_make_log", *common, str(events), str(PACKAGES), str(VERSIONS)],
+    done = subprocess.run([common.BENCH / "bench_make_log", *connect, str(events), str(PACKAGES), str(VERSIONS)],
                           check=True, capture_output=True, text=True)
     return int(done.stdout)
 
