@@ -75,22 +75,28 @@ def best_bare_loop(made, count, sizes, *switches):
     return max(rates.values())
 
 
+def job_rounds(bootstrap, name, rounds, quick, seed):
+    """Each round's jobs as a stager has done them: the system, how many, jobs per second, bytes of its records and row."""
+    count = 100_000 if quick else 400_000
+    pick = random.Random(seed)
+    warm(bootstrap)
+    for number in range(rounds):
+        with contextlib.ExitStack() as stack:
+            made = job_system(stack, bootstrap, name, count, pick)
+            ours = run_stager(made, count)
+            sizes = bytes_written(made, count)
+            progress(f"round {number + 1}: ours {ours:,.0f} jobs/s, records and row of {sizes} bytes")
+            yield made, count, ours, sizes
+
+
 def bench_engine(bootstrap, rounds, quick):
     """The stager's whole apply path: updates that are accepted and held, 2 status records and 1 state row each."""
     work = "job path, exactly once: parse, apply, 2 records + 1 row (jobs/s)"
     without = Row(1, work, "bare loop, same bytes, no parse", "≥ 0.4", "more")
     parsing = Row(1, work, "bare loop, same bytes, parsing", "≥ 0.8", "more")
-    count = 100_000 if quick else 400_000
-    pick = random.Random(1)
-    warm(bootstrap)
-    for number in range(rounds):
-        with contextlib.ExitStack() as stack:
-            made = job_system(stack, bootstrap, "engine", count, pick)
-            ours = run_stager(made, count)
-            sizes = bytes_written(made, count)
-            progress(f"round {number + 1}: ours {ours:,.0f} jobs/s, records and row of {sizes} bytes")
-            without.add(ours, best_bare_loop(made, count, sizes))
-            parsing.add(ours, best_bare_loop(made, count, sizes, "--parse"))
+    for made, count, ours, sizes in job_rounds(bootstrap, "engine", rounds, quick, seed=1):
+        without.add(ours, best_bare_loop(made, count, sizes))
+        parsing.add(ours, best_bare_loop(made, count, sizes, "--parse"))
     return [without, parsing]
 
 
@@ -126,17 +132,9 @@ def bench_streams(bootstrap, rounds, quick):
     """The same work by Kafka Streams, on one and on two threads: the better one counts."""
     rows = {store: Row(2, "job path, exactly once: parse, apply, 2 records + 1 row (jobs/s)", f"Kafka Streams, {words}", "≥ 2", "more")
             for store, words in (("memory", "in memory"), ("rocksdb", "RocksDB"))}
-    count = 100_000 if quick else 400_000
-    pick = random.Random(2)
-    warm(bootstrap)
-    for number in range(rounds):
-        with contextlib.ExitStack() as stack:
-            made = job_system(stack, bootstrap, "streams", count, pick)
-            ours = run_stager(made, count)
-            sizes = bytes_written(made, count)
-            progress(f"round {number + 1}: ours {ours:,.0f} jobs/s")
-            for store, row in rows.items():
-                rates = [run_streams(made, count, sizes, threads, store) for threads in (1, 2)]
-                progress(f"Kafka Streams, {store}: {rates[0]:,.0f} jobs/s on one thread, {rates[1]:,.0f} on two")
-                row.add(ours, max(rates))
+    for made, count, ours, sizes in job_rounds(bootstrap, "streams", rounds, quick, seed=2):
+        for store, row in rows.items():
+            rates = [run_streams(made, count, sizes, threads, store) for threads in (1, 2)]
+            progress(f"Kafka Streams, {store}: {rates[0]:,.0f} jobs/s on one thread, {rates[1]:,.0f} on two")
+            row.add(ours, max(rates))
     return list(rows.values())
