@@ -99,12 +99,17 @@ def bare_loop(bootstrap, source, count, linger, batch, *outs, switches=()):
 
 
 def topic_ends(bootstrap, topic):
-    """The sum of a topic's end offsets, control records included."""
-    from confluent_kafka import Consumer, TopicPartition
+    """The sum of a topic's end offsets, control records included; 0 while a partition that was just made has no leader."""
+    from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
-    ends = sum(consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(PARTITIONS))
-    consumer.close()
-    return ends
+    try:
+        return sum(consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(PARTITIONS))
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+            raise
+        return 0
+    finally:
+        consumer.close()
 
 
 def append_times(bootstrap, topic):
@@ -128,8 +133,8 @@ def append_times(bootstrap, topic):
 def await_records(bootstrap, topic, count, deadline=300):
     """Until a topic has so many committed records; returns when each was appended."""
     harness.wait_until(f"{topic} is that long", lambda: topic_ends(bootstrap, topic) >= count, deadline, every=0.2)
-    harness.wait_until(f"{topic} has {count} records", lambda: len(append_times(bootstrap, topic)) >= count, every=0.2)
-    times = append_times(bootstrap, topic)
+    times = harness.wait_until(f"{topic} has {count} records", lambda: len(
+        found := append_times(bootstrap, topic)) >= count and found, every=0.2)
     assert len(times) == count, f"{len(times)} records in {topic}, not {count}"
     return times
 
