@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "distribution/file_work.h"
 #include "distribution/layout.h"
+#include "distribution/piece.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_CHUNK = 1 << 20, COPY_CHUNK = 8 << 20 };
+enum { COPY_CHUNK = 8 << 20 };
 
 /* 0 or errno. */
 static int read_all(int fd, char *data, size_t len)
@@ -73,20 +74,20 @@ enum status file_read(struct file_work *work, const struct tree *tree, struct er
 }
 
 static enum status hash_from(struct file_work *work, const struct tree *tree, int fd,
-        struct digest_stream *stream, char *chunk, struct error *err)
+        struct digest_stream *stream, struct piece piece, struct error *err)
 {
 	uint64_t size = 0;
 	enum status status = STATUS_OK;
 
 	while (!status) {
-		ssize_t got = pread(fd, chunk, READ_CHUNK, (off_t)size);
+		ssize_t got = pread(fd, piece.bytes, piece.size, (off_t)size);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return tree_error(tree, errno, "read", work->own.path, err);
 		if (got == 0)
 			break;
-		digest_add(stream, chunk, (size_t)got);
+		digest_add(stream, piece.bytes, (size_t)got);
 		size += (uint64_t)got;
 		atomic_store(&work->moved, size);
 		status = tree_go_on(tree, err);
@@ -114,13 +115,13 @@ enum status file_hash(struct file_work *work, const struct tree *tree, struct er
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	struct digest_stream *stream = digest_start();
-	char *chunk = memory_alloc(READ_CHUNK);
-	status = hash_from(work, tree, fd, stream, chunk, err);
+	struct piece piece = piece_new((uint64_t)size);
+	status = hash_from(work, tree, fd, stream, piece, err);
 	if (status)
 		digest_discard(stream);
 	else
 		digest_finish(stream, work->own.result.digest);
-	free(chunk);
+	free(piece.bytes);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(fd);
 	return status;
@@ -197,19 +198,19 @@ static enum status source_error(const struct flow *flow, int number, struct erro
 	        (unsigned long long)flow->size);
 }
 
-static enum status flow_by_hand(struct flow *flow, char *chunk, struct error *err)
+static enum status flow_by_hand(struct flow *flow, struct piece piece, struct error *err)
 {
 	enum status status = STATUS_OK;
 
 	while (!status && flow->done < flow->size) {
 		uint64_t left = flow->size - flow->done;
-		ssize_t got =
-		        pread(flow->in, chunk, left < READ_CHUNK ? left : READ_CHUNK, (off_t)flow->done);
+		ssize_t got = pread(
+		        flow->in, piece.bytes, left < piece.size ? left : piece.size, (off_t)flow->done);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			return source_error(flow, got < 0 ? errno : 0, err);
-		int number = write_all(flow->out, chunk, (size_t)got, (off_t)flow->done);
+		int number = write_all(flow->out, piece.bytes, (size_t)got, (off_t)flow->done);
 		if (number)
 			return tree_error(flow->tree, number, "write", flow->work->own.path, err);
 		status = flow_advance(flow, (uint64_t)got, err);
@@ -238,9 +239,9 @@ static enum status flow_all(struct flow *flow, struct error *err)
 	if ((uint64_t)in.st_size != flow->size || !flow_by_reflink(flow)) {
 		enum status status = flow_in_kernel(flow, err);
 		if (!status && flow->done < flow->size) {
-			char *chunk = memory_alloc(READ_CHUNK);
-			status = flow_by_hand(flow, chunk, err);
-			free(chunk);
+			struct piece piece = piece_new(flow->size);
+			status = flow_by_hand(flow, piece, err);
+			free(piece.bytes);
 		}
 		if (status)
 			return status;

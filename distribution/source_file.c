@@ -1,5 +1,6 @@
 #include "distribution/source_file.h"
 
+#include "distribution/piece.h"
 #include "distribution/url.h"
 
 #include "base/memory.h"
@@ -12,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 20, PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 60000 };
 
 struct source_file {
 	struct pool_work work; /* first */
@@ -97,24 +98,24 @@ static enum status look(struct source_file *file, struct error *err)
 
 static enum status hash_pieces(struct source_file *file, struct digest_stream *stream, struct error *err)
 {
-	char *piece = memory_alloc(PIECE);
+	struct piece piece = piece_new(file->size);
 	enum status status = STATUS_OK;
 	off_t at = 0;
 
 	while (status == STATUS_OK) {
-		ssize_t got = pread(file->fd, piece, PIECE, at);
+		ssize_t got = pread(file->fd, piece.bytes, piece.size, at);
 		if (got <= 0) {
 			if (got < 0)
 				status = error_of(file, errno, err);
 			break;
 		}
-		digest_add(stream, piece, (size_t)got);
+		digest_add(stream, piece.bytes, (size_t)got);
 		at += got;
 		if (!pool_go_on(&file->work))
 			status = error_set(err, STATUS_RETRY, "canceled", "reading %s%s was canceled",
 			        file->folder, file->path);
 	}
-	free(piece);
+	free(piece.bytes);
 	return status;
 }
 

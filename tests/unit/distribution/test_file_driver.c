@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "distribution/file_driver.h"
+#include "distribution/piece.h"
 #include "file_bench.h"
 
 #include <criterion/criterion.h>
@@ -200,6 +201,25 @@ Test(file_driver, put_leaves_no_torso)
 	expect_error(&put, STATUS_REJECT, "source_size");
 	cr_assert_not(is_there(at("pkg/lie")));
 	close(fd);
+}
+
+/* It is read in pieces of a size that depends on its own. */
+Test(file_driver, a_file_of_any_size_is_copied_and_hashed_whole)
+{
+	static const size_t sizes[] = {0, 1, PIECE_LEAST - 1, PIECE_LEAST, PIECE_LEAST + 1, PIECE_MOST - 1,
+	        PIECE_MOST, PIECE_MOST + 1, 3 * PIECE_MOST + 1};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct view bytes = bench_bytes(sizes[i]);
+		struct operation hash = {.kind = OPERATION_HASH, .path = "pkg/file"};
+		char wanted[DIGEST_SIZE];
+
+		bench_put(bench, "pkg/file", bytes);
+		bench_run(bench, &hash);
+		digest_of(bytes, wanted);
+		cr_assert_eq(hash.result.size, sizes[i]);
+		cr_assert_str_eq(hash.result.digest, wanted, "of %zu bytes", sizes[i]);
+	}
 }
 
 Test(file_driver, a_planted_link_is_refused_and_not_followed)
