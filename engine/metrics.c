@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -50,6 +51,14 @@ static int64_t resident_bytes(void)
 	return pages * sysconf(_SC_PAGESIZE);
 }
 
+/* What is allocated and not freed: the rest of what is resident the allocator keeps to give it out again. */
+static int64_t allocated_bytes(void)
+{
+	struct mallinfo2 info = mallinfo2(); /* of all arenas */
+
+	return (int64_t)(info.uordblks + info.hblkhd);
+}
+
 static int64_t open_files(void)
 {
 	DIR *folder = opendir("/proc/self/fd");
@@ -77,6 +86,9 @@ void metrics_process(struct buffer *out, int64_t started_ms)
 	getrlimit(RLIMIT_NOFILE, &files);
 	metric_one(
 	        out, "process_resident_memory_bytes", METRIC_GAUGE, "Memory in use.", "", resident_bytes());
+	metric_one(out, "holdpoint_allocated_bytes", METRIC_GAUGE,
+	        "Memory that is allocated; what else is resident is free to be used again, or code.", "",
+	        allocated_bytes());
 	metric_head(out, "process_cpu_seconds_total", METRIC_COUNTER, "Processor time used.");
 	metric_seconds(out, "process_cpu_seconds_total", "",
 	        milliseconds_of(usage.ru_utime) + milliseconds_of(usage.ru_stime));

@@ -184,6 +184,7 @@ def test_metrics_are_of_their_form_and_right(watched):
         assert metrics.sum("holdpoint_claims_total") == watched.partitions
         assert metrics.sum("holdpoint_fences_total") == 0
         assert metrics.sum("process_resident_memory_bytes") > 1 << 20
+        assert 0 <= metrics.sum("holdpoint_allocated_bytes") < metrics.sum("process_resident_memory_bytes")
         assert abs(metrics.sum("process_start_time_seconds") - time.time()) < 600 * SLOW
     assert stager.sum("holdpoint_input_records_total", topic="jobs") == 5
     assert stager.sum("holdpoint_input_bytes_total", topic="jobs") == sum(
