@@ -32,7 +32,7 @@ class Copy:
             if (ROOT / name).is_file():
                 (self.source / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.source / name)
-        if (ROOT / ".cache").exists():
+        if (ROOT / ".cache").exists() and not (self.source / ".cache").exists():
             (self.source / ".cache").symlink_to(ROOT / ".cache")
         self.run(["cmake", "-S", str(self.source), "-B", str(self.build), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"], must=True)
 
@@ -82,7 +82,7 @@ def main():
     chosen = [mutation for mutation in MUTATIONS if options.only in mutation.name or options.only == mutation.catcher]
     if not chosen:
         raise SystemExit(f"mutation: no bug is called '{options.only}'")
-    folder = options.work or pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-mutation-"))
+    folder = options.work.resolve() if options.work else pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-mutation-"))
     copy, passed = Copy(folder), 0
     for level in dict.fromkeys(mutation.catcher for mutation in chosen):
         copy.make(level)
