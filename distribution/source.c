@@ -170,7 +170,6 @@ static void answer(struct source_ask *ask)
 {
 	free(ask->normal);
 	ask->normal = NULL;
-	ask->waits_for = NULL;
 	ask->done(ask);
 }
 
@@ -186,10 +185,13 @@ static void use(struct source *source, struct source_ask *ask)
 	ask->err = (struct error){0};
 }
 
+/* Who hears its answer may cancel others that are about to hear theirs: they wait no more. */
 static struct source_ask *take_asks(struct source *source)
 {
 	struct source_ask *asks = source->asks;
 
+	for (struct source_ask *ask = asks; ask; ask = ask->next)
+		ask->waits_for = NULL;
 	source->asks = NULL;
 	source->asks_last = &source->asks;
 	return asks;

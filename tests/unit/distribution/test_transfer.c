@@ -293,6 +293,26 @@ ON_EACH_KIND(transfer, gets_a_manifest_from_its_url)
 	manifest_unref(manifest);
 }
 
+/* The first to hear that their source failed ends the others, which are about to hear the same. */
+ON_EACH_KIND(transfer, fails_where_many_files_have_one_source_which_is_missing)
+{
+	struct manifest *manifest = room_manifest(
+	        bench, "a", NULL, "b", NULL, "c", NULL, "d", "text", "e", "text", "f", "text", NULL);
+	struct outcome outcome;
+
+	(void)kind;
+	for (size_t i = 0; i < manifest->count; i++) {
+		const struct manifest_file *first = &manifest->files[i / 3 * 3];
+		if (i % 3 == 0)
+			unlink(first->url + strlen("file://"));
+		else
+			memcpy(manifest->files[i].url, first->url, strlen(first->url));
+	}
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
+	room_expect(&outcome, STATUS_REJECT, "source_missing");
+	manifest_unref(manifest);
+}
+
 ON_EACH_KIND(transfer, without_a_manifest_takes_what_lies_there_sealed_and_whole_and_nothing_else)
 {
 	struct manifest *manifest = some_content();
