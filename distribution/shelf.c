@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum {
 	REMEMBERED_MAX = 16,
@@ -19,7 +20,7 @@ struct fetch { /* lives until its work is done, also when nobody waits for it an
 	struct manifest_work *work;
 	char *key; /* NULL: not to be joined any more */
 	char *url;
-	struct manifest_ask *asks, **last;
+	STAILQ_HEAD(, manifest_ask) asks;
 };
 
 struct manifest_ask {
@@ -30,7 +31,7 @@ struct manifest_ask {
 	struct manifest *manifest;
 	struct error err;
 	struct agenda_entry later;
-	struct manifest_ask *next;
+	STAILQ_ENTRY(manifest_ask) next;
 };
 
 struct remembered { /* by its URL too: with equal digests, each URL says for itself where the files are read
@@ -156,15 +157,16 @@ static void leave_line(struct fetch *fetch)
 static void fetched(void *context, struct manifest *manifest, const struct error *err)
 {
 	struct fetch *fetch = context;
-	struct manifest_ask *next;
+	struct manifest_ask *ask;
 
 	leave_line(fetch);
 	fetch->shelf->fetching--;
 	if (manifest)
 		remember(fetch->shelf, fetch->url, manifest);
-	for (struct manifest_ask *ask = fetch->asks; ask; ask = next) {
-		next = ask->next;
-		ask->fetch = NULL;
+	STAILQ_FOREACH(ask, &fetch->asks, next)
+		ask->fetch = NULL; /* a cancel comes too late */
+	while ((ask = STAILQ_FIRST(&fetch->asks))) {
+		STAILQ_REMOVE_HEAD(&fetch->asks, next);
 		ask->manifest = manifest ? manifest_ref(manifest) : NULL;
 		if (!manifest)
 			ask->err = *err;
@@ -191,7 +193,7 @@ static struct fetch *find_or_start(
 	fetch->shelf = shelf;
 	fetch->key = key;
 	fetch->url = memory_text(url);
-	fetch->last = &fetch->asks;
+	STAILQ_INIT(&fetch->asks);
 	map_put(shelf->fetches, view_text(key), fetch);
 	shelf->fetching++;
 	fetch->work = manifest_fetch(shelf->room, url, digest, catalogue, fetched, fetch);
@@ -212,8 +214,7 @@ struct manifest_ask *shelf_ask(struct shelf *shelf, const char *url, const char 
 		return ask;
 	}
 	ask->fetch = find_or_start(shelf, url, digest, catalogue);
-	*ask->fetch->last = ask;
-	ask->fetch->last = &ask->next;
+	STAILQ_INSERT_TAIL(&ask->fetch->asks, ask, next);
 	return ask;
 }
 
@@ -223,16 +224,11 @@ void shelf_cancel(struct manifest_ask *ask)
 
 	if (!fetch)
 		return; /* about to be answered */
-	struct manifest_ask **at = &fetch->asks;
-	while (*at != ask)
-		at = &(*at)->next;
-	*at = ask->next;
-	if (!*at)
-		fetch->last = at;
+	STAILQ_REMOVE(&fetch->asks, ask, manifest_ask, next);
 	ask->fetch = NULL;
 	error_set(&ask->err, STATUS_RETRY, "canceled", "reading the manifest was canceled");
 	agenda_add(ask->shelf->room->agenda, &ask->later, 0, answer_later);
-	if (!fetch->asks) {
+	if (STAILQ_EMPTY(&fetch->asks)) {
 		leave_line(fetch); /* a new ask is not to get this one's cancellation */
 		manifest_work_cancel(fetch->work);
 	}

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /* Where content comes from: files and URLs below the catalogue's source prefixes, read once for all that want
  * the same digest at the time, whatever package or distribution point it is for, and verified before use; or,
@@ -42,6 +43,7 @@ void source_release(struct source *source); /* NULL is fine */
 /* Its bytes arrived wrong somewhere: whoever asks next gets them verified anew. */
 void source_doubt(struct source *source);
 
+STAILQ_HEAD(source_asks, source_ask);
 struct source_ask { /* the asker's, alive until done */
 	const char *url, *digest;
 	uint64_t size;
@@ -61,7 +63,7 @@ struct source_ask { /* the asker's, alive until done */
 	struct source *waits_for;
 	bool settles;
 	char *normal;
-	struct source_ask *next;
+	STAILQ_ENTRY(source_ask) next;
 	struct agenda_entry later;
 };
 
