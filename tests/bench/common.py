@@ -53,6 +53,22 @@ def system(stack, bootstrap, name, partitions=PARTITIONS, folder=None):
     return made
 
 
+def start_ready(made, role, *arguments, **options):
+    """A worker that listens on worker.port and has all shards running; worker.ready() tells whether it does."""
+    port = harness.free_port()
+    worker = made.start(role, "--listen", f"127.0.0.1:{port}", *arguments, **options)
+    worker.port = port
+
+    def ready():
+        assert worker.alive(), worker.log()[-2000:]
+        status, words = harness.ask(port, "/readyz")
+        return status == 200 and words.startswith("in the group") and "0 of 0" not in words
+
+    worker.ready = ready
+    harness.wait_until(f"the {role} runs", ready)
+    return worker
+
+
 def duration(made, job):
     """Seconds from the job's time in the log to its completion's."""
     sent = made.publish(job)[0]
