@@ -7,6 +7,7 @@
 #include "distribution/pointer.h"
 #include "distribution/room.h"
 #include "distribution/shelf.h"
+#include "distribution/source_parcel.h"
 #include "distribution/transfer.h"
 #include "distribution/watch.h"
 
@@ -299,6 +300,7 @@ static enum status open_room(struct room *room, struct error *err)
 	room->pump = pump_new(&pump);
 	room->pool = pool_new(0);
 	room->agenda = agenda_new();
+	room->parcels = source_parcels_new(room->pool, room->agenda);
 	room->shelf = shelf_new(room);
 	room->sites = map_new();
 	struct sources_options sources = {.spool_dir = options->spool_dir,
@@ -314,6 +316,7 @@ static void close_room(struct room *room)
 {
 	room_drop_sites(room);
 	pool_close(room->pool, POOL_CLOSE_MS);
+	source_parcels_free(room->parcels);
 	shelf_free(room->shelf);
 	sources_close(room->sources);
 	pump_free(room->pump);

@@ -143,7 +143,7 @@ enum status file_put_parcel(struct file_work *work, const struct tree *tree, str
 static int open_to_check(struct walk *walk, const struct parcel_file *file, bool full)
 {
 	const char *name = walk_to(walk, file->path, false);
-	int fd = name ? tree_open_in(walk->fd, name, O_RDONLY) : -1;
+	int fd = name ? tree_open_to_check(walk->fd, name) : -1;
 	struct stat stat;
 
 	if (fd < 0)
@@ -163,14 +163,14 @@ static bool reads_back(int fd, const struct parcel_file *file, char *data)
 {
 	char digest[DIGEST_SIZE];
 	size_t have = 0;
-	ssize_t got = 1;
+	ssize_t got;
 
-	while (have <= file->size && got) { /* one byte more than there should be is asked for */
+	do { /* one byte more than there should be is asked for */
 		got = pread(fd, data + have, file->size + 1 - have, (off_t)have);
 		if (got < 0 && errno != EINTR)
 			return false;
 		have += got > 0 ? (size_t)got : 0;
-	}
+	} while (have < file->size && got);
 	digest_of((struct view){data, have}, digest);
 	return have == file->size && strcmp(digest, file->digest) == 0;
 }

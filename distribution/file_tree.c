@@ -108,9 +108,11 @@ int tree_open_at(const struct tree *tree, const char *path, int flags, mode_t mo
 	return open_below(tree->base, path, flags, mode);
 }
 
-int tree_open_in(int folder, const char *name, int flags)
+int tree_open_to_check(int folder, const char *name)
 {
-	return open_below(folder, name, flags, 0);
+	int fd = open_below(folder, name, O_RDONLY | O_NOATIME, 0);
+
+	return fd < 0 && errno == EPERM ? open_below(folder, name, O_RDONLY, 0) : fd; /* not our file */
 }
 
 enum status tree_open_file(

@@ -31,8 +31,10 @@ must_check enum status tree_go_on(const struct tree *tree, struct error *err);
 /* A new descriptor, or -1 and errno. Never waits for a FIFO's other end. */
 int tree_open_at(const struct tree *tree, const char *path, int flags, mode_t mode);
 
-/* The same for a name in a folder that was opened so. */
-int tree_open_in(int folder, const char *name, int flags);
+/* The same for reading a file by its name in a folder that was opened so, and without leaving a trace of that
+ * in its time of access where the system lets us: a read-back would else change each file, which costs
+ * writing. */
+int tree_open_to_check(int folder, const char *name);
 
 /* A regular file for reading; *ret_fd is -1 where nothing is there. */
 must_check enum status tree_open_file(

@@ -31,8 +31,10 @@ void parcel_unref(struct parcel *parcel)
 		free(file->path);
 		free(file->from);
 		free(file->source);
-		free(file->data);
+		if (!parcel->lender)
+			free(file->data);
 	}
+	parcel_unref(parcel->lender);
 	free(parcel->source_folder);
 	free(parcel);
 }

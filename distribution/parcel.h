@@ -18,7 +18,8 @@ struct parcel_file {
 	char *path;    /* on the distribution point, where to or where it lies */
 	char *from;    /* there, to copy from; NULL: none */
 	char *source;  /* else: where it is read, below the parcel's source folder; NULL: it is not sent */
-	char *data;    /* what was read there: size bytes with that digest; NULL: not so */
+	char *data;    /* what was read there: size bytes with that digest, the lender's where there is one;
+	                  NULL: not so */
 	uint64_t size; /* what it should be */
 	char digest[DIGEST_SIZE];
 	bool executable;
@@ -26,7 +27,8 @@ struct parcel_file {
 
 struct parcel {
 	atomic_uint users;
-	char *source_folder; /* NULL: nothing is read */
+	char *source_folder;   /* NULL: nothing is read */
+	struct parcel *lender; /* a reference to the one that was read; NULL: this one was */
 	size_t count;
 	uint64_t bytes;
 	struct parcel_file files[PARCEL_FILES_MAX];

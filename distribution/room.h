@@ -17,6 +17,7 @@ struct room {
 	struct pool *pool;
 	struct agenda *agenda;
 	struct sources *sources;
+	struct source_parcels *parcels;
 	struct shelf *shelf;
 	struct distribution_options options; /* defaults filled in */
 	struct catalogue *catalogue;         /* the current one */

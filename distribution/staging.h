@@ -15,6 +15,7 @@ struct staging {
 	struct room *room;
 	struct site *site;
 	struct catalogue *catalogue; /* a reference: what was current at its start */
+	uint64_t began;              /* as source_parcels_now() tells the time */
 	void (*ended)(struct staging *staging, void *context);
 	void *ended_context;
 

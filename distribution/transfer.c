@@ -19,6 +19,7 @@
 #include "distribution/staging.h"
 
 #include "distribution/layout.h"
+#include "distribution/source_parcel.h"
 
 #include "base/memory.h"
 
@@ -259,6 +260,7 @@ void staging_start(struct staging *staging, struct room *room, struct site *site
 	staging->room = room;
 	staging->site = site ? site_use(site) : NULL;
 	staging->catalogue = catalogue_ref(room->catalogue);
+	staging->began = source_parcels_now(room->parcels);
 	staging->ended = ended;
 	staging->ended_context = context;
 	if (!site)

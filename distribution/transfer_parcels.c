@@ -161,8 +161,9 @@ bool staging_start_parcel(struct staging *staging)
 	staging->bundles = bundle;
 	staging->under_way++;
 	if (source)
-		bundle->reading = source_parcel_read(staging->room->pool,
-		        sources_lane(staging->room->sources, source->prefix), parcel, read_sources, bundle);
+		bundle->reading = source_parcel_read(staging->room->parcels,
+		        sources_lane(staging->room->sources, source->prefix), parcel, staging->began,
+		        read_sources, bundle);
 	else
 		run(bundle);
 	return true;
