@@ -130,6 +130,8 @@ static bool has_source(struct delivery *delivery)
 	if (delivery->source)
 		return true;
 	delivery->err = delivery->ask.err;
+	if (strcmp(delivery->err.code, "source_forbidden") == 0)
+		error_prefix(&delivery->err, "the url of %.120s: ", delivery->file->path);
 	if (!delivery->file->url)
 		error_set(&delivery->err, STATUS_REJECT, "source_missing",
 		        "the manifest gives no url for %.300s, and it is not on the distribution point",

@@ -66,8 +66,9 @@ struct transfer_spec {
  * "dp_id_changed", "dp_error", "dp_timeout", "dp_full", "dp_refused", "dp_redirects", "read_back_mismatch",
  * "canceled", …), or a source that may come back ("source_unreachable", "spool_full").
  * STATUS_REJECT: the content's side, which hardly mends by itself ("source_missing", "source_digest",
- * "source_size", "source_forbidden", "spool_too_small", "manifest_digest", "manifest_invalid",
- * "manifest_lost", "sealed_differently"). Strings live until the callback returns. */
+ * "source_size", "source_refused", "source_redirects", "spool_too_small", "manifest_digest",
+ * "manifest_invalid", "sealed_differently"), or not at all: "source_forbidden" (by the catalogue),
+ * "manifest_lost". Strings live until the callback returns. */
 struct transfer_result {
 	enum status status;
 	struct error err;

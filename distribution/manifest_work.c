@@ -228,6 +228,7 @@ struct manifest_work *manifest_fetch(struct room *room, const char *url, const c
 
 	work->pump = room->pump;
 	if (source_allowed(catalogue, url, &allowed, &work->url, &work->err) != STATUS_OK) {
+		error_prefix(&work->err, "manifest_url: ");
 		agenda_add(room->agenda, &work->later, 0, fail_later);
 	} else if (url_is_file(work->url)) {
 		struct source_file_wanted wanted = {.prefix = allowed->prefix,

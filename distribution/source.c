@@ -14,6 +14,15 @@
 
 enum { THREADS_MAX = 4 }; /* of the pool, for one prefix */
 
+static int folder_len(const char *url)
+{
+	size_t len = strcspn(url, "?");
+
+	while (len > 0 && url[len - 1] != '/')
+		len--;
+	return len < 160 ? (int)len : 160;
+}
+
 enum status source_allowed(const struct catalogue *catalogue, const char *url,
         const struct catalogue_source **ret, char **ret_url, struct error *err)
 {
@@ -25,9 +34,9 @@ enum status source_allowed(const struct catalogue *catalogue, const char *url,
 	const struct catalogue_source *allowed = catalogue_source_for(catalogue, normal);
 	if (!allowed) {
 		error_set(err, STATUS_REJECT, "source_forbidden",
-		        "%.300s is below no source of the catalogue: allow it with {\"sources\": "
-		        "[{\"prefix\": …}]}",
-		        normal);
+		        "%.160s is below no source of the catalogue: allow it with {\"sources\": "
+		        "[{\"prefix\": \"%.*s\"}]}",
+		        normal, folder_len(normal), normal);
 		free(normal);
 		return STATUS_REJECT;
 	}

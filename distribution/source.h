@@ -53,8 +53,9 @@ struct source_ask { /* the asker's, alive until done */
 	void (*done)(struct source_ask *ask);
 	void *context;
 
-	/* the answer: a reference, or NULL and err. REJECT: "source_missing", "source_forbidden",
-	 * "source_size", "source_digest", "spool_too_small"; RETRY: "source_unreachable", "source_changed",
+	/* the answer: a reference, or NULL and err. REJECT: "source_forbidden" (by the catalogue),
+	 * "source_missing", "source_refused" (by whoever has it), "source_redirects", "source_size",
+	 * "source_digest", "spool_too_small"; RETRY: "source_unreachable", "source_changed",
 	 * "spool_full", "canceled" */
 	struct source *source;
 	struct error err;

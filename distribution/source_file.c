@@ -41,12 +41,12 @@ static enum status error_of(const struct source_file *file, int number, struct e
 		        file->path);
 	case ELOOP:
 	case EXDEV:
-		return error_set(err, STATUS_REJECT, "source_forbidden",
+		return error_set(err, STATUS_REJECT, "source_refused",
 		        "a symbolic link is in the way to %s%s: sources are read through none", file->folder,
 		        file->path);
 	case EACCES:
 	case EPERM:
-		return error_set(err, STATUS_REJECT, "source_forbidden",
+		return error_set(err, STATUS_REJECT, "source_refused",
 		        "cannot read %s%s: %m; let this process's user in", file->folder, file->path);
 	default:
 		return error_set(err, STATUS_RETRY, "source_unreachable", "cannot read %s%s: %m",

@@ -33,7 +33,7 @@ struct source_file_wanted {
 	struct pool_lane *lane; /* NULL: none; of one file system, so that one that hangs stops no other */
 };
 
-/* fd is the caller's on STATUS_OK, else -1. REJECT: "source_missing", "source_forbidden", "source_size",
+/* fd is the caller's on STATUS_OK, else -1. REJECT: "source_missing", "source_refused", "source_size",
  * "source_digest"; RETRY: "source_unreachable", "source_changed" (since it was opened), "canceled".
  * Everything wanted is copied; done comes from pool_step(), exactly once. */
 typedef void source_file_done(

@@ -147,7 +147,7 @@ enum status source_answer_error(const struct request *request, struct error *err
 		return error_set(err, STATUS_REJECT, "source_size", "%s is larger than %zu bytes", url,
 		        request->answer_max);
 	if (request->answer.outcome == REQUEST_NOT_SENT)
-		return error_set(err, STATUS_REJECT, "source_forbidden", "cannot ask for %s: %s", url,
+		return error_set(err, STATUS_REJECT, "source_refused", "cannot ask for %s: %s", url,
 		        request->answer.words);
 	if (request->answer.outcome != REQUEST_ANSWERED)
 		return error_set(err, STATUS_RETRY, "source_unreachable", "cannot read %s: %s", url,
@@ -156,11 +156,11 @@ enum status source_answer_error(const struct request *request, struct error *err
 		return error_set(err, STATUS_REJECT, "source_missing", "there is no %s: it was answered %d",
 		        url, code);
 	if (code == 401 || code == 403)
-		return error_set(err, STATUS_REJECT, "source_forbidden",
+		return error_set(err, STATUS_REJECT, "source_refused",
 		        "%s was answered %d: check the credentials_file of its source in the catalogue", url,
 		        code);
 	if (code >= 300 && code < 400)
-		return error_set(err, STATUS_REJECT, "source_forbidden",
+		return error_set(err, STATUS_REJECT, "source_redirects",
 		        "%s redirects to %s, which is not followed: give that URL in the manifest, and allow "
 		        "it in the catalogue",
 		        url, request->answer.location[0] ? request->answer.location : "nowhere");

@@ -31,8 +31,9 @@ void spool_close(struct spool *spool); /* nothing under way; NULL is fine */
 
 /* A download: again after a broken connection, from where it broke if the server can, a bounded number of
  * times. No redirect is followed. fd is the caller's on STATUS_OK, to be given to spool_return(); else -1.
- * REJECT: "source_missing", "source_forbidden", "source_size", "source_digest", "spool_too_small"; RETRY:
- * "source_unreachable", "spool_full" (its disk), "canceled". Strings live until done. */
+ * REJECT: "source_missing", "source_refused", "source_redirects", "source_size", "source_digest",
+ * "spool_too_small"; RETRY: "source_unreachable", "spool_full" (its disk), "canceled". Strings live until
+ * done. */
 struct spool_wanted {
 	const char *url, *digest;
 	uint64_t size;

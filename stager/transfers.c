@@ -60,7 +60,8 @@ static enum gate_blame blame_of(const struct transfer_result *result)
 {
 	if (strcmp(result->err.code, "canceled") == 0)
 		return BLAME_NOBODY;
-	if (strcmp(result->err.code, "manifest_lost") == 0)
+	if (strcmp(result->err.code, "manifest_lost") == 0 ||
+	        strcmp(result->err.code, "source_forbidden") == 0)
 		return BLAME_FINAL;
 	return result->status == STATUS_REJECT ? BLAME_CONTENT : BLAME_POINT;
 }

@@ -235,5 +235,11 @@ def test_sources_outside_the_configured_prefixes_are_refused_by_name(pipeline):
         create, _ = jobs_for(pipeline, f"SSRF-{tag}", "1.0", ["paris"], tag=tag[2:], content=content)
         pipeline.publish(create)
     assert set(pipeline.await_jobs(*urls, deadline=60).values()) == {"failed"}
-    refused = {record.json["package_id"] for record in pipeline.read("status") if "source_forbidden" in json.dumps(record.json)}
-    assert refused == {f"SSRF-{tag}" for tag in urls}
+    told = [record.json for record in pipeline.read("status") if record.json["type"] == "distribution_point"]
+    assert {status["state"] for status in told} == {"failed"}, "what the catalogue forbids was tried again"
+    assert {status["package_id"] for status in told} == {f"SSRF-{tag}" for tag in urls}
+    for status in told:
+        url, error = urls[status["package_id"].removeprefix("SSRF-")], status["error"]
+        assert error["code"] == "source_forbidden" and not error["retryable"]
+        assert error["message"].startswith("the url of a: " + url), error
+        assert f'{{"prefix": "{url.rpartition("/")[0]}/"}}' in error["message"], error

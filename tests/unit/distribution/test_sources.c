@@ -211,7 +211,19 @@ Test(file_source, outside_every_prefix_is_forbidden_with_advice)
 	room_open(bench);
 	struct outcome outcome = room_stage(bench, "paris", "PKG", "1.0", manifest);
 	room_expect(&outcome, STATUS_REJECT, "source_forbidden");
-	cr_assert(strstr(outcome.err.message, "prefix"), "%s", outcome.err.message);
+	cr_assert_str_eq(outcome.err.message,
+	        "the url of hostname: file:///etc/hostname is below no source of the catalogue: "
+	        "allow it with {\"sources\": [{\"prefix\": \"file:///etc/\"}]}");
+	struct transfer_spec spec = room_spec(bench, "paris", "PKG", "1.0", NULL);
+	spec.manifest_url = "http://127.0.0.1:9/a/list.json?of=PKG/1.0";
+	spec.manifest_digest = manifest->digest;
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "a manifest outside");
+	room_expect(&outcome, STATUS_REJECT, "source_forbidden");
+	cr_assert_str_eq(outcome.err.message,
+	        "manifest_url: http://127.0.0.1:9/a/list.json?of=PKG/1.0 is below no source of the "
+	        "catalogue: "
+	        "allow it with {\"sources\": [{\"prefix\": \"http://127.0.0.1:9/a/\"}]}");
 	manifest_unref(manifest);
 }
 
@@ -222,7 +234,7 @@ Test(file_source, is_read_through_no_symbolic_link)
 
 	room_open(bench);
 	cr_assert(rename(folder, aside) == 0 && symlink(aside, folder) == 0);
-	expect_refused(manifest, STATUS_REJECT, "source_forbidden");
+	expect_refused(manifest, STATUS_REJECT, "source_refused");
 	free(folder);
 	free(aside);
 	manifest_unref(manifest);
@@ -339,9 +351,9 @@ Test(http_source, is_judged_by_its_answer)
 	bad_dp_fault(origin, "{\"fault\":\"404\",\"times\":1}");
 	expect_refused(manifest, STATUS_REJECT, "source_missing");
 	bad_dp_fault(origin, "{\"fault\":\"403\",\"times\":1}");
-	expect_refused(manifest, STATUS_REJECT, "source_forbidden");
+	expect_refused(manifest, STATUS_REJECT, "source_refused");
 	bad_dp_fault(origin, "{\"fault\":\"302\",\"location\":\"file:///etc/passwd\",\"times\":1}");
-	expect_refused(manifest, STATUS_REJECT, "source_forbidden");
+	expect_refused(manifest, STATUS_REJECT, "source_redirects");
 	bad_dp_fault(origin, "{\"fault\":\"flip\",\"times\":1}");
 	expect_refused(manifest, STATUS_REJECT, "source_digest");
 	bad_dp_fault(origin, "{\"fault\":\"truncate\",\"times\":1}");
