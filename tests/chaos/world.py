@@ -95,6 +95,7 @@ class Supervised(harness.Worker):
     def __init__(self, role, number, run_as, command, log, clock):
         self.number, self.run_as, self.clock, self.name = number, run_as, clock, f"{role}{number}"
         self.held_down, self.expected_end, self.surprises = False, False, []
+        self.lock = threading.Lock()  # between whoever ends it and the supervisor
         self.clock.write_text("+0")
         super().__init__(role, command, log)
 
@@ -115,11 +116,14 @@ class Supervised(harness.Worker):
 
     def down(self, signal_it):
         """Ends it by signal_it and keeps it down until start()."""
-        self.held_down = self.expected_end = True
+        with self.lock:
+            self.held_down = self.expected_end = True
         return signal_it()
 
     def watch(self):
-        if not self.held_down and not self.alive():
+        with self.lock:
+            if self.held_down or self.alive():
+                return
             if not self.expected_end:
                 self.surprises.append(f"{self.name} ended by itself with {self.process.returncode}: {self.log()[-600:]}")
             self.start()
@@ -272,7 +276,7 @@ class World(harness.System):
     def close(self):
         self.over.set()
         for worker in self.workers:
-            worker.held_down = True
+            worker.down(lambda: None)
         super().close()
         if self.liar:
             self.liar.kill()
