@@ -8,7 +8,8 @@
 
 /* Restoring: the changelog from its start until the own claim comes by. */
 
-enum { BATCH = 1000, SILENCE_MS = 30000, RESTORE_MESSAGES = 100000, RESTORE_KBYTES = 65536 };
+/* WAIT_MS: at the log's end a fetch may miss that the last stable offset has moved on to our claim. */
+enum { BATCH = 1000, SILENCE_MS = 30000, RESTORE_MESSAGES = 100000, RESTORE_KBYTES = 65536, WAIT_MS = 20 };
 
 struct restore {
 	struct kafka *kafka;
@@ -129,7 +130,8 @@ enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t cla
         enum status (*row)(struct view key, struct view value, void *context, struct error *err),
         void *context, struct error *err)
 {
-	struct reader_bounds bounds = {.messages = RESTORE_MESSAGES, .kbytes = RESTORE_KBYTES};
+	struct reader_bounds bounds = {
+	        .messages = RESTORE_MESSAGES, .kbytes = RESTORE_KBYTES, .wait_ms = WAIT_MS};
 	struct restore restore = {
 	        .kafka = kafka, .claim = claim, .claim_offset = claim_offset, .row = row, .context = context};
 	struct process *process = kafka->process;

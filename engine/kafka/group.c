@@ -96,7 +96,7 @@ enum status group_join(struct process *process, struct error *err)
 	if (process->instance)
 		config_set(config, "group.instance.id", process->instance);
 	config_tune(config, process->options, "session.timeout.ms", "6000");
-	config_tune(config, process->options, "heartbeat.interval.ms", "1500");
+	config_tune(config, process->options, "heartbeat.interval.ms", "500");
 	config_set(config, "partition.assignment.strategy", "range");
 	config_set(config, "enable.auto.commit", "false");
 	config_set(config, "enable.auto.offset.store", "false");

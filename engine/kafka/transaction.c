@@ -13,7 +13,14 @@
  * copies: their bytes are the outbox's, which outlives the call, because every way out of kafka_commit()
  * either has seen all delivery reports or has destroyed the producer. */
 
-enum { POLL_EVERY = 4096, SAY_EVERY_MS = 10000, FLUSH_MS = 50, SLICE_MS = 500 /* then: told to end? */ };
+enum {
+	POLL_EVERY = 4096,
+	SAY_EVERY_MS = 10000,
+	FLUSH_MS = 50,
+	SLICE_MS = 500, /* then: told to end? */
+	INIT_MS = 150,  /* longer than a coordinator takes to answer … */
+	AGAIN_MS = 50,  /* … and to abort a transaction */
+};
 
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
@@ -325,14 +332,17 @@ enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, stru
 
 /* ---- claiming */
 
+/* While the coordinator aborts what a dead owner left open, it refuses. librdkafka would ask again half a
+ * second later; it does so at once where it is called again. */
 static rd_kafka_resp_err_t init(struct kafka *kafka)
 {
-	for (;;) {
-		rd_kafka_error_t *error = rd_kafka_init_transactions(kafka->producer, SLICE_MS);
+	for (int slice_ms = INIT_MS;;) {
+		rd_kafka_error_t *error = rd_kafka_init_transactions(kafka->producer, slice_ms);
 		bool again = error && rd_kafka_error_is_retriable(error) && !kafka_is_ended(kafka);
 		rd_kafka_resp_err_t code = code_of(error);
 		if (!again)
 			return code;
+		slice_ms = code == RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS ? AGAIN_MS : SLICE_MS;
 	}
 }
 
