@@ -136,7 +136,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t gate_wake_at(const struct gate_state *state)
 {
-	int64_t at = gate_live_until(state);
+	int64_t at = gate_live_until(&state->live);
 
 	for (size_t i = 0; i < state->versions.count; i++) {
 		const struct gate_version *version = state->versions.items[i];

@@ -259,10 +259,16 @@ static void load_job(struct gate_state *state, const char *name, uint64_t schema
 
 	job_unpack(in, schema, job);
 	if (known != NULL) {
-		(known->work == NULL ? gate_ended_remove : gate_live_remove)(state, known);
+		if (known->work == NULL)
+			gate_roll_remove(&state->ended, known);
+		else
+			gate_live_remove(&state->live, known);
 		gate_job_free(known);
 	}
-	(job->work == NULL ? gate_ended_add : gate_live_add)(state, job);
+	if (job->work == NULL)
+		gate_ended_add(state, job);
+	else
+		gate_live_add(&state->live, job);
 }
 
 static void load(struct gate_state *state, char *row, uint64_t schema, struct unpacker *in)

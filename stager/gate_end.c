@@ -11,10 +11,10 @@ void job_end(struct gate_turn *turn, struct gate_job *job)
 {
 	struct gate_state *state = turn->state;
 
-	gate_live_remove(state, job);
+	gate_live_remove(&state->live, job);
 	gate_job_forget_work(job);
 	job->ended_number =
-	        state->ended_count == 0 ? 1 : state->ended[state->ended_count - 1]->ended_number + 1;
+	        state->ended.count == 0 ? 1 : state->ended.jobs[state->ended.count - 1]->ended_number + 1;
 	gate_ended_add(state, job);
 	touch_job(turn, job);
 }
@@ -80,10 +80,10 @@ static bool create_is_done(const struct gate_state *state, const struct gate_job
 
 void creates_end_done(struct gate_turn *turn, const char *version)
 {
-	if (turn->state->live_count == turn->state->live_updates)
+	if (turn->state->live.roll.count == turn->state->live.updates)
 		return;
-	for (size_t i = 0; i < turn->state->live_count;) {
-		struct gate_job *job = turn->state->live[i];
+	for (size_t i = 0; i < turn->state->live.roll.count;) {
+		struct gate_job *job = turn->state->live.roll.jobs[i];
 		bool done = job->work->type == JOB_CREATE && strcmp(job->work->version, version) == 0 &&
 		            create_is_done(turn->state, job);
 
@@ -117,12 +117,10 @@ static void expire(struct gate_turn *turn, struct gate_job *job)
 
 void jobs_expire(struct gate_turn *turn)
 {
-	turn->state->live_until_ms = gate_live_until(turn->state);
-	turn->state->live_until_stale = false;
-	if (turn->state->live_until_ms > turn->now_ms)
+	if (gate_live_note_until(&turn->state->live) > turn->now_ms)
 		return;
-	for (size_t i = 0; i < turn->state->live_count;) {
-		struct gate_job *job = turn->state->live[i];
+	for (size_t i = 0; i < turn->state->live.roll.count;) {
+		struct gate_job *job = turn->state->live.roll.jobs[i];
 
 		if (job->work->deadline_ms <= turn->now_ms)
 			expire(turn, job);
@@ -135,18 +133,18 @@ void jobs_choose_forgotten(struct gate_turn *turn)
 {
 	const struct gate_state *state = turn->state;
 
-	for (size_t i = 0; i + state->limits->ended_max < state->ended_count; i++) {
-		state->ended[i]->gone = true;
-		touch_job(turn, state->ended[i]);
+	for (size_t i = 0; i + state->limits->ended_max < state->ended.count; i++) {
+		state->ended.jobs[i]->gone = true;
+		touch_job(turn, state->ended.jobs[i]);
 	}
 }
 
 void jobs_forget(struct gate_turn *turn)
 {
-	while (turn->state->ended_count > 0 && turn->state->ended[0]->gone) {
-		struct gate_job *job = turn->state->ended[0];
+	while (turn->state->ended.count > 0 && turn->state->ended.jobs[0]->gone) {
+		struct gate_job *job = turn->state->ended.jobs[0];
 
-		gate_ended_remove(turn->state, job);
+		gate_roll_remove(&turn->state->ended, job);
 		gate_job_free(job);
 	}
 }

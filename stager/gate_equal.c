@@ -51,12 +51,19 @@ static bool work_equal(const struct gate_work *a, const struct gate_work *b)
 	       a->held_count == b->held_count && a->held_staged == b->held_staged && targets_equal(a, b);
 }
 
-static bool jobs_equal(struct gate_job *const *a, struct gate_job *const *b, size_t count)
+static bool job_equal(const struct gate_job *a, const struct gate_job *b)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!text_equal(a[i]->name, b[i]->name) || !text_equal(a[i]->payload, b[i]->payload) ||
-		        !position_equal(a[i]->position, b[i]->position) ||
-		        a[i]->ended_number != b[i]->ended_number || !work_equal(a[i]->work, b[i]->work))
+	return text_equal(a->name, b->name) && text_equal(a->payload, b->payload) &&
+	       position_equal(a->position, b->position) && a->ended_number == b->ended_number &&
+	       work_equal(a->work, b->work);
+}
+
+static bool roll_equal(const struct gate_roll *a, const struct gate_roll *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!job_equal(a->jobs[i], b->jobs[i]))
 			return false;
 	return true;
 }
@@ -64,8 +71,7 @@ static bool jobs_equal(struct gate_job *const *a, struct gate_job *const *b, siz
 bool gate_state_equal(const struct gate_state *a, const struct gate_state *b)
 {
 	return text_equal(a->package, b->package) && a->staging_count == b->staging_count &&
-	       a->live_count == b->live_count && a->ended_count == b->ended_count &&
 	       table_equal(&a->versions, &b->versions, version_equal) &&
-	       table_equal(&a->points, &b->points, point_equal) &&
-	       jobs_equal(a->live, b->live, a->live_count) && jobs_equal(a->ended, b->ended, a->ended_count);
+	       table_equal(&a->points, &b->points, point_equal) && roll_equal(&a->live.roll, &b->live.roll) &&
+	       roll_equal(&a->ended, &b->ended);
 }

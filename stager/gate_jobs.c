@@ -95,10 +95,10 @@ static bool is_staged_everywhere(const struct gate_version *version, const struc
 static enum status check_room(const struct gate_state *state, const struct gate_request *request, size_t held,
         const struct gate_version *version, const struct targets *targets, struct error *err)
 {
-	size_t live = state->live_updates, live_targets = state->held_targets;
+	size_t live = state->live.updates, live_targets = state->live.held_targets;
 
 	if (request->type == JOB_CREATE) {
-		live = state->live_count - state->live_updates;
+		live = state->live.roll.count - state->live.updates;
 		if (live < state->limits->creates_max)
 			return STATUS_OK;
 		return error_set(err, STATUS_REJECT, "overloaded",
@@ -168,7 +168,7 @@ static struct gate_job *job_new(
 	job->work->accepted_ms = turn->now_ms;
 	if (targets->count > 0)
 		gate_job_set_targets(job, targets->names, targets->count);
-	gate_live_add(turn->state, job);
+	gate_live_add(&turn->state->live, job);
 	touch_job(turn, job);
 	return job;
 }
@@ -178,8 +178,8 @@ static void version_give_targets(struct gate_turn *turn, const struct gate_versi
 {
 	struct targets targets = version_targets(version);
 
-	for (size_t i = 0; i < turn->state->live_count;) {
-		struct gate_job *job = turn->state->live[i];
+	for (size_t i = 0; i < turn->state->live.roll.count;) {
+		struct gate_job *job = turn->state->live.roll.jobs[i];
 		bool waits = job->work->targets == NULL && strcmp(job->work->version, version->name) == 0;
 
 		if (waits)
@@ -209,9 +209,9 @@ static void accept_content(
 	const struct gate_state *state = turn->state;
 
 	learn_content(turn, request, job);
-	for (size_t i = 0; i < state->live_count; i++)
-		if (strcmp(state->live[i]->work->version, request->version) == 0)
-			stagings_keep(turn, state->live[i]);
+	for (size_t i = 0; i < state->live.roll.count; i++)
+		if (strcmp(state->live.roll.jobs[i]->work->version, request->version) == 0)
+			stagings_keep(turn, state->live.roll.jobs[i]);
 	updates_look_at(turn, request->version);
 }
 

@@ -49,8 +49,8 @@ static void release(struct gate_turn *turn, const struct gate_job *job, const st
 	say_release(turn, job, version, staging);
 	point->released = job->position;
 	touch_point(turn, point);
-	for (size_t i = 0; i < turn->state->live_count; i++) {
-		struct gate_job *older = turn->state->live[i];
+	for (size_t i = 0; i < turn->state->live.roll.count; i++) {
+		struct gate_job *older = turn->state->live.roll.jobs[i];
 
 		if (older->position.offset >= job->position.offset)
 			break;
@@ -189,8 +189,8 @@ void update_look_at(struct gate_turn *turn, struct gate_job *job)
 
 void updates_look_at(struct gate_turn *turn, const char *version)
 {
-	for (size_t i = 0; i < turn->state->live_count; i++) {
-		struct gate_job *job = turn->state->live[i];
+	for (size_t i = 0; i < turn->state->live.roll.count; i++) {
+		struct gate_job *job = turn->state->live.roll.jobs[i];
 
 		if (job->work->type == JOB_UPDATE && strcmp(job->work->version, version) == 0)
 			update_look_at(turn, job);
@@ -202,8 +202,9 @@ void updates_look_at(struct gate_turn *turn, const char *version)
 void updates_let_through(struct gate_turn *turn)
 {
 	while (turn->look_from != INT64_MAX) {
-		size_t i = gate_live_from(turn->state, turn->look_from);
-		struct gate_job *job = i < turn->state->live_count ? turn->state->live[i] : NULL;
+		size_t i = gate_live_from(&turn->state->live, turn->look_from);
+		struct gate_job *job =
+		        i < turn->state->live.roll.count ? turn->state->live.roll.jobs[i] : NULL;
 
 		if (job == NULL)
 			break;
@@ -219,7 +220,7 @@ void updates_let_through(struct gate_turn *turn)
 void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *const *names, size_t count)
 {
 	const struct gate_limits *limits = turn->state->limits;
-	size_t held = turn->state->held_targets;
+	size_t held = turn->state->live.held_targets;
 
 	if (held + count > limits->held_targets_max) {
 		char detail[200];
@@ -231,7 +232,7 @@ void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *cons
 		job_end(turn, job);
 		return;
 	}
-	gate_live_set_targets(turn->state, job, names, count);
+	gate_live_set_targets(&turn->state->live, job, names, count);
 	job->work->held_staged = UINT32_MAX; /* whatever it waits for now is news */
 	update_look_at(turn, job);
 	touch_job(turn, job);

@@ -73,9 +73,9 @@ static void say(struct gate_turn *turn, const struct gate_fact *fact)
 /* The traceparent of the job that had this staged, while it lives. */
 static const char *cause_traceparent(const struct gate_turn *turn, const struct gate_staging *staging)
 {
-	for (size_t i = 0; i < turn->state->live_count; i++)
-		if (turn->state->live[i]->position.offset == staging->cause.offset)
-			return turn->state->live[i]->work->traceparent;
+	for (size_t i = 0; i < turn->state->live.roll.count; i++)
+		if (turn->state->live.roll.jobs[i]->position.offset == staging->cause.offset)
+			return turn->state->live.roll.jobs[i]->work->traceparent;
 	return NULL;
 }
 

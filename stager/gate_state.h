@@ -3,6 +3,7 @@
 
 #include "base/table.h"
 #include "stager/gate.h"
+#include "stager/gate_live.h"
 
 /* What the gate of one package remembers. Plain data: gate*.c changes it, gate_codec.c writes and reads it as
  * rows, tests look at it. Everything is kept sorted, so that what follows from it is deterministic. An item's
@@ -84,16 +85,9 @@ struct gate_state {
 	char *package;
 	const struct gate_limits *limits;
 	struct table versions, points;
-	struct gate_job **live, **ended; /* by order of application; by ended_number */
-	uint32_t *live_hashes,
-	        *ended_hashes; /* of their ids, so that hundreds are passed by at little cost */
-	size_t live_count, live_capacity, ended_count, ended_capacity;
-	size_t staging_count; /* of all versions */
-
-	/* What is asked of the live jobs with every event; it follows from them. */
-	size_t live_updates, held_targets; /* updates, and the targets that they have in all */
-	int64_t live_until_ms;             /* their first deadline … */
-	bool live_until_stale;             /* … unless that job has left */
+	struct gate_live live;
+	struct gate_roll ended; /* by ended_number */
+	size_t staging_count;   /* of all versions */
 };
 
 enum gate_row_kind { ROW_VERSION, ROW_STAGING, ROW_POINT, ROW_JOB };
@@ -127,15 +121,7 @@ struct gate_job *gate_job_new(const char *id, const char *payload, struct positi
 void gate_job_free(struct gate_job *job);
 void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t count); /* not live yet */
 void gate_job_forget_work(struct gate_job *job); /* keeps the identity only */
-void gate_live_add(struct gate_state *state, struct gate_job *job);
-void gate_live_remove(struct gate_state *state, struct gate_job *job);
-void gate_live_set_targets(
-        struct gate_state *state, struct gate_job *job, const char *const *names, size_t count);
-size_t gate_live_from(
-        const struct gate_state *state, int64_t offset); /* index of the first applied there or later */
-int64_t gate_live_until(const struct gate_state *state); /* the first deadline; INT64_MAX: none */
 void gate_ended_add(struct gate_state *state, struct gate_job *job);
-void gate_ended_remove(struct gate_state *state, struct gate_job *job);
 
 void gate_text_set(char **text, const char *value); /* a copy in place of what was there; NULL is fine */
 

@@ -69,10 +69,10 @@ static void write_all(const struct gate_state *state, struct written *written)
 	}
 	for (size_t i = 0; i < state->points.count; i++)
 		take_row(&(struct gate_row){.kind = ROW_POINT, .point = state->points.items[i]}, written);
-	for (size_t i = 0; i < state->ended_count; i++)
-		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->ended[i]}, written);
-	for (size_t i = 0; i < state->live_count; i++)
-		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->live[i]}, written);
+	for (size_t i = 0; i < state->ended.count; i++)
+		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->ended.jobs[i]}, written);
+	for (size_t i = 0; i < state->live.roll.count; i++)
+		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->live.roll.jobs[i]}, written);
 }
 
 void fuzz_gate_rows(struct view input)

@@ -110,24 +110,25 @@ static void check_kept(const struct gate_state *state)
 	size_t updates = 0, targets = 0;
 	int64_t until = INT64_MAX;
 
-	for (size_t i = 0; i < state->live_count; i++) {
-		const struct gate_job *job = state->live[i];
+	for (size_t i = 0; i < state->live.roll.count; i++) {
+		const struct gate_job *job = state->live.roll.jobs[i];
 
-		cr_assert(i == 0 || state->live[i - 1]->position.offset < job->position.offset);
+		cr_assert(i == 0 || state->live.roll.jobs[i - 1]->position.offset < job->position.offset);
 		cr_assert_eq(gate_job_find(state, job->name), job);
-		cr_assert_eq(gate_live_from(state, job->position.offset), i);
-		cr_assert_eq(gate_live_from(state, job->position.offset + 1), i + 1);
+		cr_assert_eq(gate_live_from(&state->live, job->position.offset), i);
+		cr_assert_eq(gate_live_from(&state->live, job->position.offset + 1), i + 1);
 		cr_assert(!job->work->look, "%s is still to be looked at", job->name);
 		updates += job->work->type == JOB_UPDATE;
 		targets += job->work->type == JOB_UPDATE ? job->work->target_count : 0;
 		until = job->work->deadline_ms < until ? job->work->deadline_ms : until;
 	}
-	for (size_t i = 0; i < state->ended_count; i++)
-		cr_assert_eq(gate_job_find(state, state->ended[i]->name), state->ended[i]);
-	cr_assert_eq(state->live_updates, updates);
-	cr_assert_eq(state->held_targets, targets);
-	cr_assert_eq(gate_live_until(state), until);
-	cr_assert(state->live_count == 0 || state->live_until_stale || state->live_until_ms == until);
+	for (size_t i = 0; i < state->ended.count; i++)
+		cr_assert_eq(gate_job_find(state, state->ended.jobs[i]->name), state->ended.jobs[i]);
+	cr_assert_eq(state->live.updates, updates);
+	cr_assert_eq(state->live.held_targets, targets);
+	cr_assert_eq(gate_live_until(&state->live), until);
+	cr_assert(state->live.roll.count == 0 ||
+	          (state->live.until_stale ? state->live.until_ms <= until : state->live.until_ms == until));
 }
 
 /* The pair assertion: the rows give the state. */

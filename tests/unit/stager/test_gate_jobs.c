@@ -48,7 +48,7 @@ Test(gate_jobs, remembers_a_bounded_number_of_ended_jobs)
 		snprintf(line, sizeof(line), "update u%d 1.0", i);
 		gate_world_step(&world, line);
 	}
-	cr_assert_eq(world.state->ended_count, 256);
+	cr_assert_eq(world.state->ended.count, 256);
 	cr_assert_eq(map_count(world.rows), 256 + 3, "v, d, p and the jobs");
 	cr_assert_null(gate_job_find(world.state, "c1"));
 	cr_assert_str_eq(gate_world_step(&world, "update u0 1.0"), "duplicate u0");

@@ -351,7 +351,7 @@ static void heal(struct watcher *watcher)
 
 static void check_end(struct watcher *watcher)
 {
-	HOLDS(watcher, watcher->world.state->live_count == 0);
+	HOLDS(watcher, watcher->world.state->live.roll.count == 0);
 	for (size_t i = 0; i < watcher->job_count; i++) {
 		const struct watched_job *job = &watcher->jobs[i];
 		bool by_updater = job->is_update && job->targets > 0;
