@@ -105,8 +105,6 @@ static enum outcome read_rows(struct restore *restore, struct reader *reader, st
 		if (count == 0) {
 			reader_nudge(reader);
 			count = reader_take(reader, messages, BATCH, 100);
-		} else if (reader_is_low(reader)) {
-			reader_nudge(reader);
 		}
 		for (size_t i = 0; i < count; i++) {
 			if (outcome == OUTCOME_OK && !restore->met)

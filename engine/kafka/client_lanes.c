@@ -170,7 +170,7 @@ enum status client_lanes_start(struct client_lanes *lanes, struct error *err)
 	return STATUS_OK;
 }
 
-/* A fetcher that finds all queues full sleeps, see reader_is_low(): so that it works while the records here
+/* A fetcher that finds all queues full sleeps, see reader_take(): so that it works while the records here
  * are looked at, it is woken well before the first queue is empty. */
 static void keep_fetching(struct client_lanes *lanes, const struct lane *lane)
 {

@@ -181,8 +181,6 @@ enum status client_reader_next(struct client_reader *reader, int64_t timeout_ms,
 	do {
 		if (reader->batch_next == reader->batch_count) {
 			drop_batch(reader);
-			if (reader_is_low(&reader->reader) && !was_past_end)
-				reader_nudge(&reader->reader);
 			reader->batch_count =
 			        reader_take(&reader->reader, reader->batch, BATCH, until(deadline, 60000));
 		}

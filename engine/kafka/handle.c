@@ -128,15 +128,30 @@ void config_set(rd_kafka_conf_t *config, const char *name, const char *value)
 	(void)result;
 }
 
-void config_tune(rd_kafka_conf_t *config, const struct options *options, const char *name, const char *value)
+static bool is_given(const struct options *options, const char *name)
 {
 	for (size_t i = 0; i < options_property_count(options); i++) {
 		const char *given, *text;
 		options_property(options, i, &given, &text);
 		if (strcmp(given, name) == 0)
-			return;
+			return true;
 	}
-	config_set(config, name, value);
+	return false;
+}
+
+void config_tune(rd_kafka_conf_t *config, const struct options *options, const char *name, const char *value)
+{
+	if (!is_given(options, name))
+		config_set(config, name, value);
+}
+
+void config_tune_if_known(
+        rd_kafka_conf_t *config, const struct options *options, const char *name, const char *value)
+{
+	char words[256];
+
+	if (!is_given(options, name))
+		rd_kafka_conf_set(config, name, value, words, sizeof(words));
 }
 
 static enum status set_properties(rd_kafka_conf_t *config, const struct options *options, struct error *err)

@@ -10,7 +10,14 @@
 
 /* A shard's input: one partition, read in order, in batches that are there already. */
 
-enum { INPUT_MESSAGES = 30000, INPUT_KBYTES = 32768, FIRST_MS = 10000, END_TRIES = 5 };
+enum {
+	INPUT_MESSAGES = 30000,
+	INPUT_KBYTES = 32768,
+	FIRST_MS = 10000,
+	NUDGE_MS = 5,
+	NUDGE_MOST_MS = 100,
+	END_TRIES = 5
+};
 
 static void drop_batch(struct kafka *kafka)
 {
@@ -96,23 +103,37 @@ static enum status find_ends(
 	return STATUS_OK;
 }
 
-/* Reads the record at last_offset, with which reading was started, and compares. */
-static enum outcome check_last(struct kafka *kafka, int64_t last_offset, struct view last, struct error *err)
+/* A reader whose fetch is asked for before its broker's thread has taken the partition over is not looked at
+ * before that thread's next round, a second later; the nudge wakes it. The shard waits meanwhile. */
+enum outcome input_first_message(
+        struct kafka *kafka, struct reader *reader, rd_kafka_message_t **ret_message, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ms() + FIRST_MS;
-	rd_kafka_message_t *message = NULL;
-	char fingerprint[FINGERPRINT_SIZE];
-	struct record record;
 
-	while (reader_take(&kafka->input, &message, 1, until(deadline, 100)) == 0) {
+	for (int ms = NUDGE_MS; reader_take(reader, ret_message, 1, until(deadline, ms)) == 0;) {
 		if (kafka_is_ended(kafka))
 			return OUTCOME_ENDED;
 		if (until(deadline, 1) == 0) {
-			handle_fail(kafka->input.handle, RD_KAFKA_RESP_ERR__TIMED_OUT, err,
-			        "cannot read %s [%d]", kafka->process->input, kafka->partition);
+			handle_fail(reader->handle, RD_KAFKA_RESP_ERR__TIMED_OUT, err, "cannot read %s [%d]",
+			        kafka->process->input, kafka->partition);
 			return OUTCOME_LOST;
 		}
+		reader_nudge(reader);
+		ms = 2 * ms < NUDGE_MOST_MS ? 2 * ms : NUDGE_MOST_MS;
 	}
+	return OUTCOME_OK;
+}
+
+/* Reads the record at last_offset, with which reading was started, and compares. */
+static enum outcome check_last(struct kafka *kafka, int64_t last_offset, struct view last, struct error *err)
+{
+	rd_kafka_message_t *message;
+	char fingerprint[FINGERPRINT_SIZE];
+	struct record record;
+	enum outcome outcome = input_first_message(kafka, &kafka->input, &message, err);
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 		handle_fail(kafka->input.handle, message->err, err, "cannot read %s [%d]",
 		        kafka->process->input, kafka->partition);
@@ -195,13 +216,6 @@ int64_t kafka_input_end(const struct kafka *kafka)
 	return high >= 0 && high < kafka->next ? kafka->next : high; /* as of the last fetch */
 }
 
-/* Only while there is more than the queue can hold: then the fetcher does not wait at the log's end. */
-static void keep_fetching(struct kafka *kafka)
-{
-	if (reader_is_low(&kafka->input) && kafka_input_end(kafka) - kafka->next > INPUT_MESSAGES)
-		reader_nudge(&kafka->input);
-}
-
 static enum outcome take_message(struct kafka *kafka, const rd_kafka_message_t *message,
         struct record *record, bool *ret_is_record, struct error *err)
 {
@@ -241,7 +255,6 @@ enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most
 			return outcome;
 		found += is_record;
 	}
-	keep_fetching(kafka);
 	*ret_count = found;
 	*ret_next = kafka->next;
 	return OUTCOME_OK;

@@ -30,6 +30,8 @@ must_check enum status config_new(const struct options *options, struct chatter 
 void config_set(rd_kafka_conf_t *config, const char *name, const char *value);
 /* Ours unless the user chose another. */
 void config_tune(rd_kafka_conf_t *config, const struct options *options, const char *name, const char *value);
+void config_tune_if_known(/* by this librdkafka */
+        rd_kafka_conf_t *config, const struct options *options, const char *name, const char *value);
 must_check enum status config_check(const struct options *options, struct error *err);
 
 /* Takes config, also on failure. */
@@ -62,7 +64,10 @@ struct reader {
 		int32_t partition;
 	} * started;
 	size_t topic_count, started_count;
-	size_t low_messages, low_bytes, taken_messages, taken_bytes, nudged; /* see reader_is_low() */
+	size_t half_messages, half_bytes; /* of what the queue holds */
+	bool was_half_full;               /* since the fetcher was woken */
+	size_t taken_bytes;               /* since then */
+	size_t nudged;
 };
 
 struct reader_bounds { /* what it may hold unread */
@@ -83,9 +88,8 @@ must_check enum status reader_start_into(struct reader *reader, const char *topi
 /* Messages that are there, or, waiting for timeout_ms, the first to come; each to be destroyed. The end of a
  * partition comes as one with err __PARTITION_EOF. */
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms);
-/* A fetcher that found the queue full sleeps for up to a second, however soon it is emptied (librdkafka up
- * to 2.1). Whether it may be so, and what wakes it: a question to a leader, whose answer nobody waits for. */
-bool reader_is_low(const struct reader *reader);
+/* Wakes a fetcher that may be asleep: a question to a leader, whose answer nobody waits for. One whose queue
+ * was full is woken by reader_take(). */
 void reader_nudge(struct reader *reader);
 void reader_nudge_of(struct reader *reader, const char *topic, int32_t partition); /* a certain leader */
 void reader_stop(struct reader *reader);                                           /* all that was started */

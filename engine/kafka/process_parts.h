@@ -79,6 +79,10 @@ void kafka_back_off(struct kafka *kafka, int try);
 
 void transaction_close(struct kafka *kafka); /* the producer; what it held is aborted by the next claim */
 void input_close(struct kafka *kafka);
+/* What a reader of the input that was just started gives first: a record, an end, an error of the partition.
+ */
+must_check enum outcome input_first_message(
+        struct kafka *kafka, struct reader *reader, rd_kafka_message_t **ret_message, struct error *err);
 void recall_close(struct kafka *kafka);
 void recall_close_idle(struct kafka *kafka);
 

@@ -9,6 +9,10 @@
 /* LEADER_MS: a leader that is there answers sooner, and for one that is not there may be another by then. */
 enum { METADATA_MS = 10000, LEADER_MS = 2000 };
 
+/* How long a fetcher that found the queue full rests, however soon it is emptied: from librdkafka 2.2 on a
+ * second unless it is told otherwise. Before, keep_fetching() wakes it. */
+#define REST_MS "5"
+
 static void tune(rd_kafka_conf_t *config, const struct options *options, const char *name, int number)
 {
 	char text[16];
@@ -36,13 +40,14 @@ enum status reader_open(const struct options *options, struct chatter *chatter, 
 	tune(config, options, "queued.max.messages.kbytes", bounds.kbytes);
 	tune(config, options, "fetch.message.max.bytes", bounds.fetch_bytes);
 	tune(config, options, "fetch.wait.max.ms", bounds.wait_ms);
+	config_tune_if_known(config, options, "fetch.queue.backoff.ms", REST_MS);
 	status = handle_new(RD_KAFKA_CONSUMER, config, &handle, err);
 	if (status != STATUS_OK)
 		return status;
 	*ret_reader = (struct reader){.handle = handle,
 	        .queue = rd_kafka_queue_new(handle),
-	        .low_messages = (size_t)bounds.messages / 2,
-	        .low_bytes = (size_t)bounds.kbytes * 1024 / 2};
+	        .half_messages = (size_t)bounds.messages / 2,
+	        .half_bytes = (size_t)bounds.kbytes * 1024 / 2};
 	return STATUS_OK;
 }
 
@@ -90,11 +95,6 @@ enum status reader_start(
 	return reader_start_into(reader, topic, partition, offset, reader->queue, err);
 }
 
-bool reader_is_low(const struct reader *reader)
-{
-	return reader->taken_messages >= reader->low_messages || reader->taken_bytes >= reader->low_bytes;
-}
-
 /* Asks the leader for the log's first offset (RD_KAFKA_OFFSET_BEGINNING) or end (_END). Not by
  * rd_kafka_query_watermark_offsets(): that asks a leader that is down until it is back, whatever its time-out
  * (librdkafka up to 2.2). */
@@ -125,21 +125,42 @@ void reader_nudge(struct reader *reader)
 {
 	const struct started *started = &reader->started[reader->nudged++ % reader->started_count];
 
-	reader->taken_messages = reader->taken_bytes = 0;
 	reader_nudge_of(reader, rd_kafka_topic_name(started->topic), started->partition);
 }
 
+/* The queue's bytes are not told, so what is taken is counted. */
 static void count_taken(struct reader *reader, rd_kafka_message_t **messages, size_t count)
 {
-	reader->taken_messages += count;
 	for (size_t i = 0; i < count; i++)
 		reader->taken_bytes += messages[i]->len + messages[i]->key_len;
 }
 
+static bool is_half_full(const struct reader *reader)
+{
+	return rd_kafka_queue_length(reader->queue) >= reader->half_messages;
+}
+
+/* A fetcher that finds the queue full sleeps until its next round, up to a second later, however soon it is
+ * emptied (librdkafka up to 2.1). So it is woken each time that half of what the queue holds has been taken:
+ * whenever it fell asleep, that is before the rest is used up. Markers of transactions lie in the queue too,
+ * so messages can't be counted. */
+static void keep_fetching(struct reader *reader)
+{
+	bool is_emptied = reader->was_half_full && !is_half_full(reader);
+
+	if (!is_emptied && reader->taken_bytes < reader->half_bytes)
+		return;
+	reader->was_half_full &= !is_emptied;
+	reader->taken_bytes = 0;
+	reader_nudge(reader);
+}
+
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms)
 {
-	ssize_t count = rd_kafka_consume_batch_queue(reader->queue, 0, messages, most), more;
+	ssize_t count, more;
 
+	reader->was_half_full |= is_half_full(reader);
+	count = rd_kafka_consume_batch_queue(reader->queue, 0, messages, most);
 	if (count <= 0 && timeout_ms > 0) /* a batch would wait until it is full */
 		count = rd_kafka_consume_batch_queue(reader->queue, timeout_ms, messages, 1);
 	if (count == 1 && most > 1) {
@@ -149,6 +170,7 @@ size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t 
 	if (count <= 0)
 		return 0;
 	count_taken(reader, messages, (size_t)count);
+	keep_fetching(reader);
 	return (size_t)count;
 }
 

@@ -5,14 +5,7 @@
 
 /* Single records of the input again, by a reader of its own that is closed when it has long been idle. */
 
-enum {
-	IDLE_MS = 5000,
-	FETCH_BYTES = 65536,
-	RECALL_MS = 10000,
-	NUDGE_MS = 5,
-	NUDGE_MOST_MS = 100,
-	KEPT_MOST = 1 << 20
-};
+enum { IDLE_MS = 5000, FETCH_BYTES = 65536, KEPT_MOST = 1 << 20 };
 
 void recall_close(struct kafka *kafka)
 {
@@ -55,26 +48,14 @@ static void keep_record(struct kafka *kafka, const rd_kafka_message_t *message, 
 	*ret_record = record;
 }
 
-/* A new reader whose fetch is asked for before its broker's thread has taken the partition over is not looked
- * at before that thread's next round, a second later; the nudge wakes it. The shard waits meanwhile. */
 static enum outcome take(
         struct kafka *kafka, int64_t offset, struct record *ret_record, bool *ret_found, struct error *err)
 {
-	int64_t deadline = clock_monotonic_ms() + RECALL_MS;
-	rd_kafka_message_t *message = NULL;
-	enum outcome outcome = OUTCOME_OK;
+	rd_kafka_message_t *message;
+	enum outcome outcome = input_first_message(kafka, &kafka->recall, &message, err);
 
-	for (int ms = NUDGE_MS; reader_take(&kafka->recall, &message, 1, until(deadline, ms)) == 0;) {
-		if (kafka_is_ended(kafka))
-			return OUTCOME_ENDED;
-		if (until(deadline, 1) == 0) {
-			handle_fail(kafka->recall.handle, RD_KAFKA_RESP_ERR__TIMED_OUT, err,
-			        "cannot read %s [%d] again", kafka->process->input, kafka->partition);
-			return OUTCOME_LOST;
-		}
-		reader_nudge(&kafka->recall);
-		ms = 2 * ms < NUDGE_MOST_MS ? 2 * ms : NUDGE_MOST_MS;
-	}
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	switch (message->err) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
 		*ret_found = message->offset == offset;
