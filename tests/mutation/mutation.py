@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from mutations import LEVELS, MUTATIONS  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DEADLINE = 300
+DEADLINE = 600
 
 
 class Copy:

@@ -16,11 +16,11 @@ class Mutation(NamedTuple):
 # level → (targets to build, command; {bin} is where binaries are). All must pass without a mutation.
 LEVELS = {
     "sim": (["holdpoint-sim"], "{bin}/holdpoint-sim --seeds 2500 --jobs 2"),
-    "unit_schemas": (["unit_schemas"], "{bin}/unit_schemas -j2"),
-    "unit_engine": (["unit_engine"], "{bin}/unit_engine -j2"),
-    "unit_stager": (["unit_stager"], "{bin}/unit_stager -j2"),
-    "unit_updater": (["unit_updater"], "{bin}/unit_updater -j2"),
-    "unit_distribution": (["unit_distribution"], "{bin}/unit_distribution -j2"),
+    "unit_schemas": (["unit_schemas"], "{bin}/unit_schemas -j2 --fail-fast"),
+    "unit_engine": (["unit_engine"], "{bin}/unit_engine -j2 --fail-fast"),
+    "unit_stager": (["unit_stager"], "{bin}/unit_stager -j2 --fail-fast"),
+    "unit_updater": (["unit_updater"], "{bin}/unit_updater -j2 --fail-fast"),
+    "unit_distribution": (["unit_distribution"], "{bin}/unit_distribution -j2 --fail-fast"),
     "kafka_suite": (["kafka_suite_real"], "{suite}"),
 }
 
