@@ -17,14 +17,13 @@ static const char question[] =
         "count(*) FILTER (WHERE state <> 'failed') AS retrying, max(since) AS \"last time\", "
         "error_message AS message, min(next_retry) FILTER (WHERE state = 'retrying') AS \"next_retry time\", "
         "count(DISTINCT package) AS packages, "
-        "(SELECT json_group_array(package) FROM (SELECT DISTINCT package FROM copy other "
+        "(SELECT json_group_array(package) FROM (SELECT DISTINCT package FROM failing_copy other "
         "WHERE (copy.source_fault OR other.distribution_point = copy.distribution_point) "
         "AND other.source_fault = copy.source_fault AND other.error = copy.error "
-        "AND other.state IN ('pending', 'retrying', 'failed') AND (?1 IS NULL OR package = ?1) "
+        "AND (?1 IS NULL OR package = ?1) "
         "ORDER BY package LIMIT 5)) AS \"some_packages json\", "
         "count(DISTINCT distribution_point) AS distribution_points, source_fault AS \"source_fault bool\" "
-        "FROM copy WHERE error IS NOT NULL AND state IN ('pending', 'retrying', 'failed') "
-        "AND (?1 IS NULL OR package = ?1) "
+        "FROM failing_copy copy WHERE ?1 IS NULL OR package = ?1 "
         "GROUP BY 1, error ORDER BY count(*) DESC, 1, error";
 
 enum { INDENT = 4 };

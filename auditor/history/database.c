@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { APPLICATION_ID = 0x486f6c64, SCHEMA = 2, BUSY_TIMEOUT_MS = 10000 };
+enum { APPLICATION_ID = 0x486f6c64, SCHEMA = 3, BUSY_TIMEOUT_MS = 10000 };
 
 /* schema.sql, as it is, with a NUL behind it */
 extern const char schema_sql[];

@@ -6,7 +6,7 @@
 -- topic) were read in: each column comes from one lane, or by a rule that order cannot change (the least,
 -- the greatest position). So are the events, one a record. All of them can be made again from the topics.
 PRAGMA application_id = 0x486f6c64; -- "Hold"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- What this file is of: prefix (of the topics); events, values ("yes" or "no": whether it keeps them).
 CREATE TABLE meta (
@@ -96,7 +96,7 @@ CREATE TABLE copy (
 	since INTEGER NOT NULL,     -- when it became that
 	attempt INTEGER,            -- NULL: there is no status of it yet
 	error TEXT,                 -- code
-	source_fault INTEGER NOT NULL DEFAULT 0, -- 1: the error is its source's, not the distribution point's: source_…, or expired after one
+	source_fault INTEGER NOT NULL DEFAULT 0, -- 1: the error is its source's, not the distribution point's: source_…, or expired after one; never without an error
 	error_message TEXT,
 	next_retry INTEGER,
 	status_partition INTEGER,   -- where its last status lies
@@ -142,6 +142,10 @@ CREATE INDEX pointer_distribution_point ON pointer (distribution_point);
 -- What is staged, where, as far as the log tells: whose staged event is not older than its last "pending".
 CREATE VIEW staged_copy AS
 SELECT * FROM copy WHERE staged IS NOT NULL AND (pending IS NULL OR staged >= pending);
+
+-- What an error keeps from its end now: tried again, about to be, or given up.
+CREATE VIEW failing_copy AS
+SELECT * FROM copy WHERE error IS NOT NULL AND state IN ('pending', 'retrying', 'failed');
 
 -- Each package on each distribution point: desired (newest released), staged (newest staged), live (newest
 -- updated) version, and in a word: empty, pending, staging, retrying, failed (the newest wanted version, or
@@ -205,8 +209,8 @@ CREATE VIEW failures_by_distribution_point AS
 SELECT distribution_point, reason AS error, reason GLOB 'source_*' AS source_fault, count(*) AS times,
 	count(*) FILTER (WHERE state = 'failed') AS failed,
 	count(DISTINCT package) AS packages, min(logged) AS first, max(logged) AS last,
-	(SELECT count(*) FROM copy WHERE copy.distribution_point = event.distribution_point
-		AND copy.error = event.reason AND copy.state IN ('pending', 'retrying', 'failed')) AS copies_now
+	(SELECT count(*) FROM failing_copy f WHERE f.distribution_point = event.distribution_point
+		AND f.error = event.reason) AS copies_now
 FROM event
 WHERE topic = 'status' AND type = 'distribution_point' AND reason IS NOT NULL
 GROUP BY distribution_point, reason;

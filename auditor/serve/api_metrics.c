@@ -191,9 +191,7 @@ static void add_tables(struct database *database, struct buffer *out)
 	head(out, "copies_source_failing", "gauge",
 	        "Copies that their source keeps from being staged, by its error.");
 	add_counts(database, out, "copies_source_failing", "code", true, REASONS_MAX,
-	        "SELECT error, count(*) FROM copy WHERE source_fault AND state IN ('pending', 'retrying', "
-	        "'failed')"
-	        " GROUP BY 1 ORDER BY 2 DESC");
+	        "SELECT error, count(*) FROM copy WHERE source_fault GROUP BY 1 ORDER BY 2 DESC");
 }
 
 /* ---- of the server */

@@ -79,9 +79,8 @@ static void put_rates(struct asking *asking)
 /* SQLite gives, beside a lone max(), the other columns of the row that has it. */
 static const char sources_sql[] =
         "SELECT error, count(*), count(DISTINCT package), count(DISTINCT distribution_point), max(since),"
-        " package, version, error_message FROM copy"
-        " WHERE source_fault AND state IN ('pending', 'retrying', 'failed') GROUP BY error ORDER BY 2 DESC "
-        "LIMIT 20";
+        " package, version, error_message FROM copy WHERE source_fault GROUP BY error"
+        " ORDER BY 2 DESC LIMIT 20";
 
 static void add_source(struct buffer *out, struct query *query)
 {
@@ -137,8 +136,7 @@ static const char points_sql[] =
         "  count(*) FILTER (WHERE state = 'pending') AS pending_copies,"
         "  count(*) FILTER (WHERE state = 'retrying' AND NOT source_fault) AS retrying_copies,"
         "  count(*) FILTER (WHERE state = 'failed' AND NOT source_fault) AS failed_copies,"
-        "  count(*) FILTER (WHERE source_fault AND state IN ('pending', 'retrying', 'failed')) AS "
-        "source_copies"
+        "  count(*) FILTER (WHERE source_fault) AS source_copies"
         " FROM copy GROUP BY distribution_point)"
         " SELECT name.distribution_point, coalesce(copies, 0), coalesce(pending_copies, 0),"
         "  coalesce(retrying_copies, 0), coalesce(failed_copies, 0),"

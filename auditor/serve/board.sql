@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS board_package (
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS board_copy_news ON copy (distribution_point, source_fault, since);
-CREATE INDEX IF NOT EXISTS board_copy_source ON copy (error, state) WHERE source_fault;
+CREATE INDEX IF NOT EXISTS board_copy_source ON copy (error) WHERE source_fault;
 CREATE INDEX IF NOT EXISTS board_copy_pending ON copy (distribution_point, state, since);
 CREATE INDEX IF NOT EXISTS board_copy_staged ON copy (distribution_point, staged, bytes);
 CREATE INDEX IF NOT EXISTS board_pointer_updated ON pointer (distribution_point, updated);

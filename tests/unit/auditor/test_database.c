@@ -266,7 +266,7 @@ Test(database_open, refuses_tables_of_another_version_or_of_something_else)
 {
 	const char *path = new_file();
 	struct database *database = open_ok(path, ALL);
-	struct query *query = query_new(database, "PRAGMA user_version = 3");
+	struct query *query = query_new(database, "PRAGMA user_version = 2");
 	struct error err;
 	bool row;
 
@@ -498,9 +498,13 @@ Test(copy, says_whether_its_source_is_at_fault_also_once_it_expired)
 	cr_assert_str_eq(ask(database, sql), "retrying|dp_timeout|0");
 	put(database, failing(4, "failed", "expired"));
 	cr_assert_str_eq(ask(database, sql), "failed|expired|0");
+	cr_assert_str_eq(
+	        ask(database, "SELECT distribution_point, error FROM failing_copy"), "paris|expired");
 	cr_assert_str_eq(ask(database, "SELECT group_concat(error || ' ' || source_fault) FROM"
 	                               " (SELECT * FROM failures_by_distribution_point ORDER BY error)"),
 	        "dp_timeout 0,expired 0,source_missing 1");
+	put(database, point_status(5, "pending"));
+	cr_assert_str_eq(ask(database, "SELECT count(*) FROM failing_copy"), "0");
 	database_close(database);
 }
 
