@@ -25,7 +25,7 @@ enum operation_kind {
 	OPERATION_STAT, /* result.size of a file; found says whether it (or a folder) is there */
 	OPERATION_COPY, /* file `from` → path on the DP itself, parents made */
 	OPERATION_MOVE, /* file or folder `from` → path, parents made; replace false: result.exists where path
-	                   is there */
+	                   is there; durable after SETTLE */
 	OPERATION_REMOVE, /* file or whole folder; nothing there is fine */
 	OPERATION_SETTLE, /* all that was written below path before is durable when done */
 	OPERATION_POINT,  /* can.point only: data → path under a lock, if check(current bytes, context) says

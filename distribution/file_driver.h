@@ -15,7 +15,8 @@
  * - Below the base nothing is opened through a symbolic link, past a mount, or out of it (openat2).
  * - WRITE and POINT write in .holdpoint/tmp, fsync, rename into place, and fsync the folders above: what a
  *   crash leaves behind lies where uploads do and expires with them. PUT creates its file anew (never writes
- *   into one that is there) and fsyncs it; its folders' entries are durable after SETTLE (syncfs).
+ *   into one that is there) and fsyncs it; its folders' entries, and what MOVE did, are durable after SETTLE
+ *   (syncfs).
  * - HASH drops the file from the page cache first, so that it reads what the device holds.
  * - Modes are 0644, 0755 and folders 0755, less the process's umask.
  *

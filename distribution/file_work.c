@@ -126,6 +126,7 @@ static enum status move_ends(
 	return STATUS_OK;
 }
 
+/* Durable after SETTLE, which makes many moves and all that they moved durable at once. */
 static enum status file_move(struct file_work *work, const struct tree *tree, struct error *err)
 {
 	struct operation *own = &work->own;
@@ -144,10 +145,6 @@ static enum status file_move(struct file_work *work, const struct tree *tree, st
 		return status;
 	if (own->replace) /* what was exchanged for it; else nothing is there */
 		status = tree_remove(tree, own->from, err);
-	if (!status)
-		status = tree_sync_above(tree, own->path, err);
-	if (!status)
-		status = tree_sync_above(tree, own->from, err);
 	own->result.ambiguous = status != STATUS_OK;
 	return status;
 }
