@@ -17,10 +17,10 @@
 #include <string.h>
 
 static const struct option_spec redrive_options[] = {
-        {.name = "all", .help = "all that came from jobs and were not redriven yet"},
+        {.name = "all", .help = "all that came from jobs, were not redriven yet and may be taken now"},
         {.name = "reason",
                 .argument = "CODE",
-                .help = "with --all: only those with this reason, such as unknown_field"},
+                .help = "with --all: those with this reason, also one that says that the record is wrong"},
         {.name = "again", .help = "also what was redriven already"},
         {.name = "dry-run", .help = "change nothing: only tell what would be redriven"},
         OPTION_JSON,
@@ -43,6 +43,8 @@ static const struct command_spec redrive_command = {
         .most_arguments = 1000,
 };
 
+#define AT_FAULT "record_at_fault"
+
 struct redrive {
 	const struct options *options;
 	const char *prefix, *reason;
@@ -50,7 +52,7 @@ struct redrive {
 	struct map *redriven; /* by redriven_read() */
 	struct map *named;    /* "dlq/3@17" → itself */
 	struct map *missing;  /* those of them that were not met */
-	size_t chosen, refused, passed_over;
+	size_t chosen, refused, passed_over, at_fault;
 
 	struct client *client;
 	char *topic;
@@ -105,6 +107,11 @@ static enum status check(const struct redrive *run, const struct reading *readin
 		return error_set(err, STATUS_FATAL, "redriven_already",
 		        "%s was redriven already, as %s; --again does it once more",
 		        place_text(LOG_DLQ, reading->record.position), before);
+	if (run->all && !run->reason && !letter_may_be_taken(reading->fact.reason))
+		return error_set(err, STATUS_FATAL, AT_FAULT,
+		        "%s itself is wrong (%.*s): send a corrected job",
+		        place_text(LOG_DLQ, reading->record.position), (int)reading->fact.reason.len,
+		        reading->fact.reason.data ? reading->fact.reason.data : "");
 	return STATUS_OK;
 }
 
@@ -128,8 +135,18 @@ static void tell(const struct redrive *run, const char *type, struct position le
 	buffer_release(&line);
 }
 
+static void tell_at_fault(struct redrive *run, struct position letter, const struct error *err)
+{
+	run->at_fault++;
+	tell(run, "left_out", letter, (struct position){-1, -1}, err);
+}
+
 static void tell_refused(struct redrive *run, struct position letter, const struct error *err)
 {
+	if (strcmp(err->code, AT_FAULT) == 0) {
+		tell_at_fault(run, letter, err);
+		return;
+	}
 	if (run->all) { /* it was not asked for by name */
 		run->passed_over++;
 		return;
@@ -279,6 +296,10 @@ static void tell_nothing(const struct redrive *run)
 	if (run->passed_over)
 		printf("%zu %s left out: redriven already, or none of jobs (holdpoint-auditor dlq list).\n",
 		        run->passed_over, run->passed_over == 1 ? "dead letter is" : "dead letters are");
+	if (run->at_fault)
+		printf("%zu %s left out: the record itself is wrong, so send a corrected job; "
+		       "--reason CODE takes it all the same.\n",
+		        run->at_fault, run->at_fault == 1 ? "dead letter is" : "dead letters are");
 	if (!run->chosen)
 		puts("Nothing is to be redriven.");
 }

@@ -133,6 +133,17 @@ enum status letter_check(const struct reading *reading, const char *prefix, stru
 	return STATUS_OK;
 }
 
+bool letter_may_be_taken(struct view reason)
+{
+	static const char *const reasons[] = {"misrouted", "transaction_refused", "structured_cloudevent",
+	        "newer_schema", "unknown_type", "unknown_field"};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (view_is(reason, reasons[i]))
+			return true;
+	return false;
+}
+
 /* ---- bytes ---- */
 
 /* The length of the UTF-8 character at the beginning that a terminal may show; 0: none. Not shown are C1

@@ -27,6 +27,10 @@ const char *letter_origin(const struct fact *fact, const char *prefix, char text
  * If not, *err says why: "not_a_job", "bytes_missing". */
 must_check enum status letter_check(const struct reading *reading, const char *prefix, struct error *err);
 
+/* Whether the same bytes may be taken another time: they lay in a wrong place, a transaction or a header was
+ * in their way, or a newer worker may know what is new in them. All else is the record's own fault. */
+bool letter_may_be_taken(struct view reason);
+
 /* Bytes fit for a terminal: printable characters as they are, the others as \n, \t, \\, \xNN, and a line's
  * end behind each \n. */
 void bytes_escape(struct view bytes, struct buffer *out);

@@ -224,13 +224,19 @@ def test_a_redrive_that_is_killed_halfway_is_done_again_without_sending_one_twic
     pipeline.publish(*[(f"MANY{number % 50}".encode(), b"no job %d" % number) for number in range(count)])
     letters = await_letters(pipeline, count)
     stager.stop()  # else what is redriven becomes a dead letter again
-    run = subprocess.Popen([str(BIN / "holdpoint-auditor"), "dlq", "redrive", "--all", *pipeline.common()], stdout=subprocess.PIPE)
+    # no worker ever takes them: only who asks for them by their reason gets them
+    said = ask(pipeline, "dlq", "redrive", "--all")
+    assert said.startswith(f"{count} dead letters are left out: the record itself is wrong") and "Nothing is to be redriven." in said
+    assert {(row["type"], row["reason"]) for row in ask_json(pipeline, "dlq", "redrive", "--all", "--dry-run")} == {("left_out", "record_at_fault")}
+    assert len(pipeline.read("jobs")) == count
+    redrive = ("dlq", "redrive", "--all", "--reason", "invalid_json")
+    run = subprocess.Popen([str(BIN / "holdpoint-auditor"), *redrive, *pipeline.common()], stdout=subprocess.PIPE)
     run.stdout.readline()
     run.kill()
     run.communicate(timeout=30)
     halfway = len(pipeline.read("jobs")) - count
     assert halfway > 0
-    ask(pipeline, "dlq", "redrive", "--all")
+    ask(pipeline, *redrive)
     redriven = [record for record in pipeline.read("jobs") if record.headers]
     assert sorted(record.headers["holdpoint.redriven-from"].decode() for record in redriven) == sorted(map(place, letters))
     assert sorted((r.key, r.value) for r in redriven) == sorted((r.key, r.value) for r in letters)

@@ -1,4 +1,4 @@
-/* Raw bytes as people read them. */
+/* Raw bytes as people read them, and which letters are worth sending again. */
 #include "auditor/letters/letters.h"
 
 #include <criterion/criterion.h>
@@ -38,4 +38,18 @@ Test(bytes_escape, shows_what_is_no_utf8)
 	cr_assert_str_eq(ESCAPED("\355\240\200"), "\\xed\\xa0\\x80", "a surrogate");
 	cr_assert_str_eq(ESCAPED("\364\220\200\200"), "\\xf4\\x90\\x80\\x80", "beyond Unicode");
 	cr_assert_str_eq(ESCAPED("\340\200\257"), "\\xe0\\x80\\xaf", "overlong in three");
+}
+
+Test(letter_may_be_taken, says_whether_the_record_itself_is_wrong)
+{
+	static const char *const good[] = {"misrouted", "transaction_refused", "structured_cloudevent",
+	        "newer_schema", "unknown_type", "unknown_field"};
+	static const char *const wrong[] = {
+	        "invalid_json", "invalid_field", "missing_field", "tombstone", "invalid_key", "unknown", ""};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		cr_assert(letter_may_be_taken(view_text(good[i])), "%s", good[i]);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		cr_assert_not(letter_may_be_taken(view_text(wrong[i])), "%s", wrong[i]);
+	cr_assert_not(letter_may_be_taken((struct view){0}), "no reason");
 }
