@@ -200,7 +200,7 @@ int main(int argc, char **argv)
 	struct filler filler = {0};
 	struct options *options;
 	struct error err;
-	int32_t partitions;
+	int32_t partitions = 0;
 	bool printed;
 
 	if (options_parse(&command, argc, argv, &options, &printed, &err) != STATUS_OK)
