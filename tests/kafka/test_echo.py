@@ -6,6 +6,7 @@ usage: test_echo.py ECHO_WORKER [SCENARIO…]      (through with_kafka)
 import collections
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
@@ -23,13 +25,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOOTSTRAP = os.environ["HOLDPOINT_TEST_BOOTSTRAP"]
 KAFKA_DIR = os.environ.get("HOLDPOINT_TEST_KAFKA_DIR")
 KEYS, PARTITIONS = 50, 6
+AT_ONCE = 5  # scenarios: they mostly wait
+SLOW = float(os.environ.get("HOLDPOINT_TEST_SLOWNESS", "1"))
 
 
 def wait_until(what, condition, seconds=60):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while not (value := condition()):
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds * SLOW:g} s: {what}")
         time.sleep(0.1)
     return value
 
@@ -55,8 +59,20 @@ class World:
     def log(self, name):
         return (self.folder / f"{name}.log").read_text()
 
-    def wait_running(self, name, seconds=60):
-        wait_until(f"{name} runs a shard", lambda: "shard running" in self.log(name), seconds)
+    def wait_running(self, name, shards=1):
+        """Until so many times a shard has begun to run there."""
+        wait_until(f"{name} runs {shards} shards", lambda: self.log(name).count("shard running") >= shards)
+
+    def wait_outputs(self, more=4 * KEYS):
+        """Until so many more outputs are there than now: the workers work."""
+        reader = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": self.prefix + "watch"})
+
+        def ends():
+            return sum(reader.get_watermark_offsets(TopicPartition(self.prefix + "out", p), timeout=10 * SLOW)[1]
+                       for p in range(PARTITIONS))
+        enough = ends() + more
+        wait_until(f"{more} more outputs", lambda: ends() >= enough)
+        reader.close()
 
     def produce(self, rounds=1):
         for _ in range(rounds):
@@ -87,6 +103,7 @@ class World:
         consumer.assign([TopicPartition(self.prefix + "out", p, 0) for p in range(PARTITIONS)])
         expected = 2 * sum(self.sent.values())
         counts, done, total = collections.Counter(), collections.Counter(), 0
+        seconds *= SLOW
         end = time.monotonic() + seconds
         quiet = 0
         while quiet < 15:
@@ -119,9 +136,9 @@ class World:
 
 def wait_exit(worker, seconds=30):
     try:
-        return worker.wait(seconds)
+        return worker.wait(seconds * SLOW)
     except subprocess.TimeoutExpired:
-        raise AssertionError(f"a worker did not end in {seconds} s") from None
+        raise AssertionError(f"a worker did not end in {seconds * SLOW:g} s") from None
 
 
 def scenario_counts_all(world):
@@ -137,25 +154,32 @@ def scenario_survives_kills_stops_and_rebalances(world):
     for name in "abc":
         world.start(name)
     world.wait_running("a")
+    world.wait_running("c")
     world.produce_steadily()
-    time.sleep(3)
-    world.workers["a"].kill()  # session time-out, then the others take over
-    world.workers["b"].send_signal(signal.SIGSTOP)  # past its session: its shards are claimed by the third
-    time.sleep(9)
+    world.wait_outputs()
+    world.workers["b"].send_signal(signal.SIGSTOP)  # past its session: its shards are claimed by others
+    world.workers["a"].kill()  # session time-out, then so are its own
+    wait_until("the third runs all shards", lambda: running_shards(world.log("c")) == PARTITIONS)
     world.workers["b"].send_signal(signal.SIGCONT)  # the zombie wakes
     world.start("d")
-    time.sleep(4)
+    world.wait_running("d")
+    world.wait_outputs()
     world.workers["c"].send_signal(signal.SIGTERM)
     assert wait_exit(world.workers["c"]) == 0
     world.start("e")
-    time.sleep(3)
+    world.wait_running("e")
+    world.wait_outputs()
     world.workers["d"].kill()
-    time.sleep(2)
     world.finish_producing()
     world.check()
     for name in "be":
         world.workers[name].send_signal(signal.SIGTERM)
         assert wait_exit(world.workers[name]) == 0
+
+
+def running_shards(log):
+    """How many different partitions have begun to run."""
+    return len(set(re.findall(r"shard running.*?partition=(\d+)", log)))
 
 
 def scenario_static_member_comes_back(world):
@@ -164,12 +188,14 @@ def scenario_static_member_comes_back(world):
     world.wait_running("a")
     world.wait_running("b")
     world.produce_steadily()
-    for again in range(3):
-        time.sleep(1)
+    for _ in range(3):
+        world.wait_outputs()
         world.workers["a"].kill()
         world.workers["a"].wait()
+        before = world.log("a").count("shard running")
         world.start("a", "--instance", "one")
-    time.sleep(2)
+        world.wait_running("a", before + 1)
+    world.wait_outputs()
     world.finish_producing()
     world.check()
 
@@ -183,14 +209,13 @@ def scenario_outlasts_its_broker(world):
     world.start("a")
     world.wait_running("a")
     world.produce_steadily()
-    time.sleep(2)
+    world.wait_outputs()
     subprocess.run(kafka + ["kill", "1", "--dir", KAFKA_DIR], check=True)
     world.start("b")
     wait_until("the late worker says that it waits", lambda: "not reachable yet" in world.log("b"))
-    time.sleep(5)
     subprocess.run(kafka + ["start", "--dir", KAFKA_DIR], check=True, stdout=subprocess.DEVNULL)
     world.wait_running("b")
-    time.sleep(3)
+    world.wait_outputs()
     world.finish_producing()
     world.check()
 
@@ -206,11 +231,11 @@ def scenario_outlasts_a_paused_broker(world):
     world.wait_running("a")
     world.wait_running("b")
     world.produce_steadily()
-    time.sleep(1)
+    world.wait_outputs()
     subprocess.run(kafka + ["pause", "1", "--dir", KAFKA_DIR], check=True)
     time.sleep(20)
     subprocess.run(kafka + ["resume", "1", "--dir", KAFKA_DIR], check=True)
-    time.sleep(5)
+    world.wait_outputs()
     world.finish_producing()
     world.check()
     world.workers["a"].send_signal(signal.SIGTERM)
@@ -304,34 +329,39 @@ def scenario_tells_its_health(world):
     assert total == 3 * KEYS, metrics
 
 
+def run_scenario(binary, name, run):
+    """Says how it went; → whether it went well."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-echo."))
+    world, start, good = World(binary, folder), time.monotonic(), True
+    try:
+        run(world)
+        print(f"ok    {name} ({time.monotonic() - start:.1f} s)", flush=True)
+    except Exception as error:  # pylint: disable=broad-except
+        good = False
+        print(f"FAIL  {name}: {error!r}; logs in {folder}", flush=True)
+    finally:
+        world.end()
+    for log in folder.glob("*.log"):
+        text = log.read_text()
+        if "Sanitizer" in text or "runtime error" in text:
+            good = False
+            print(text)
+    if good:
+        shutil.rmtree(folder)
+    return good
+
+
 def main():
     binary, chosen = sys.argv[1], sys.argv[2:]
     scenarios = {name[9:]: run for name, run in globals().items() if name.startswith("scenario_")}
     hurts_brokers = {"outlasts_its_broker", "outlasts_a_paused_broker"}
     halves = {"brokers": hurts_brokers, "workers": scenarios.keys() - hurts_brokers}
-    chosen = [name for word in chosen for name in halves.get(word, [word])]
-    failed = []
-    for name, run in scenarios.items():
-        if chosen and name not in chosen:
-            continue
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-echo."))
-        world, start = World(binary, folder), time.monotonic()
-        try:
-            run(world)
-            print(f"ok    {name} ({time.monotonic() - start:.1f} s)", flush=True)
-        except AssertionError as error:
-            failed.append(name)
-            print(f"FAIL  {name}: {error}; logs in {folder}", flush=True)
-        finally:
-            world.end()
-        for log in folder.glob("*.log"):
-            text = log.read_text()
-            if "Sanitizer" in text or "runtime error" in text:
-                failed.append(name)
-                print(text)
-        if name not in failed:
-            shutil.rmtree(folder)
-    sys.exit(bool(failed))
+    chosen = {name for word in chosen or halves for name in halves.get(word, [word])}
+    for group, at_once in ((chosen - hurts_brokers, AT_ONCE), (chosen & hurts_brokers, 1)):
+        with ThreadPoolExecutor(at_once) as pool:
+            runs = [pool.submit(run_scenario, binary, name, scenarios[name]) for name in sorted(group)]
+        if not all(run.result() for run in runs):
+            sys.exit(1)
 
 
 main()
