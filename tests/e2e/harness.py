@@ -301,7 +301,7 @@ def kafka(folder, brokers=1):
     """A real Kafka of its own; yields the bootstrap address."""
     script = [str(ROOT / "script" / "kafka")]
     started = subprocess.run([*script, "start", "--dir", str(folder), "--brokers", str(brokers)], capture_output=True,
-                             text=True, timeout=120)
+                             text=True, timeout=120 * SLOW)
     assert started.returncode == 0, started.stderr
     try:
         yield started.stdout.strip().splitlines()[-1]

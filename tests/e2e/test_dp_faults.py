@@ -94,7 +94,7 @@ def test_a_point_that_is_down_delays_no_other_and_is_served_when_it_returns(pipe
         pipeline.await_jobs(*names)
         loud = time.monotonic() - began
         print(f"{outage}: 20 packages to two healthy points took {quiet:.2f} s, with a third down {loud:.2f} s")
-        assert loud < 15, "the healthy points wait for no time-out of the third (20 s)"
+        assert loud < quiet + 15, "the healthy points wait for no time-out of the third (20 s)"
         assert not set(stuck) & set(pipeline.terminal())
         if outage == "refused":
             subprocess.run([str(harness.ROOT / "script/nginx"), "restart", "1", "--dir", str(tmp_path / "nginx")], check=True, capture_output=True)

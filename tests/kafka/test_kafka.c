@@ -17,7 +17,7 @@ static const struct topic_spec specs[] = {{.name = "in", .retention_ms = -1, .ma
         {.name = "out", .retention_ms = -1},
         {.name = "dlq", .retention_ms = -1, .max_message_bytes = 2 << 20},
         {.name = "state", .kind = TOPIC_CHANGELOG}};
-enum { SPECS = 4, PARTITIONS = 2, OWNERS_MAX = 8, PACKED_FROM = 900000 };
+enum { SPECS = 4, PARTITIONS = 2, OWNERS_MAX = 8, PACKED_FROM = 900000, MARKERS_MS = 10000 };
 
 static const struct worker_spec spec = {
         .role = "test", .input = "in", .changelog = "state", .outputs = {"out"}, .dead_letters = "dlq"};
@@ -277,6 +277,35 @@ static void lose_changelog(struct kafka_world *world)
 
 /* ---- the output */
 
+static int64_t end_of(struct real_world *real, const char *topic, const char *isolation)
+{
+	static struct chatter *chatter;
+	rd_kafka_conf_t *config;
+	rd_kafka_t *handle;
+	struct error err;
+	int64_t beginning, end;
+
+	chatter = chatter ? chatter : chatter_new(false);
+	cr_assert_eq(config_new(real->options, chatter, true, &config, &err), STATUS_OK);
+	config_set(config, "isolation.level", isolation);
+	cr_assert_eq(handle_new(RD_KAFKA_CONSUMER, config, &handle, &err), STATUS_OK);
+	cr_assert_eq(
+	        rd_kafka_query_watermark_offsets(handle, topic, 0, &beginning, &end, REAL_TIMEOUT_MS), 0);
+	rd_kafka_destroy(handle);
+	return end;
+}
+
+/* A commit is answered before its markers are written, and what is committed ends before the first that is
+ * missing. What a lost owner has left open may stay so: then there is nothing to wait for. */
+static void await_markers(struct real_world *real, const char *topic)
+{
+	int64_t end = clock_monotonic_ms() + MARKERS_MS;
+
+	while (end_of(real, topic, "read_committed") < end_of(real, topic, "read_uncommitted") &&
+	        clock_monotonic_ms() < end)
+		usleep(20000);
+}
+
 static size_t count_output(struct kafka_world *world, const char *key)
 {
 	struct real_world *real = (struct real_world *)world;
@@ -289,6 +318,7 @@ static size_t count_output(struct kafka_world *world, const char *key)
 	bool found;
 
 	real_topic(real->options, "out", topic);
+	await_markers(real, topic);
 	struct client_source source = {topic, 0, CLIENT_FROM_BEGINNING};
 	cr_assert_eq(client_open(real->options, &client, &err), STATUS_OK);
 	cr_assert_eq(client_reader_open(client, &source, 1, REAL_TIMEOUT_MS, &reader, &err), STATUS_OK);
