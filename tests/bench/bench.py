@@ -16,10 +16,12 @@ import common
 import content
 import fanout
 import folders
+import growth
 import idle
 import jobs
 import latency
 import pipeline
+import plot
 import restore
 import takeover
 import verify
@@ -46,6 +48,7 @@ BENCHES = {bench.name: bench for bench in (
     Bench("10", fanout.bench_bad_points, "1,000 packages to 18 nginx, a dead and a slow one beside", "without those two", "≤ 1.05 of the time"),
     Bench("11", restore.bench_restore, "restore of 1,000,000 rows after kill -9", "bare consumer of the same topic", "≤ 1.5, ≤ 120 B a row"),
     Bench("12", takeover.bench_takeover, "kill -9 of one of two stagers → new records", "session time-out + 1 s", "≤ 1"),
+    Bench("13", growth.bench_growth, "CPU of one more package, point, file; of more workers", "the same of few", "linear: ≤ 1.2"),
     Bench("14", idle.bench_idle, "idle worker with 12 shards: CPU, requests, memory", "12 idle producers", "≤ 1.5, < 40 MB"),
     Bench("verify", verify.bench_verify, "verify a log, every rule", "bare consumer of the same topics", "≥ 0.4"),
 )}
@@ -60,6 +63,7 @@ def read_options():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="less work: to see that it runs, not to quote")
     parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
+    parser.add_argument("--plots", metavar="FOLDER", help="also draw row 13's curves there, as SVG")
     options = parser.parse_args()
     options.only = options.only.split(",")
     for name in options.only:
@@ -85,6 +89,8 @@ def main():
     print(f"{'row':<3} {'work':<58} {'against':<28} {'ours':>10} {'peer':>10} {'ratio':>7} (min–max)")
     for row in rows:
         print(row.line())
+    if options.plots:
+        plot.draw_rows([row.as_json() for row in rows], options.plots)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
 

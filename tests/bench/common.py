@@ -20,6 +20,7 @@ class Row:
     def __init__(self, number, work, peer, aim, better):
         self.number, self.work, self.peer, self.aim, self.better = number, work, peer, aim, better
         self.rounds = []  # (ours, peer), in a unit where more is better if better is "more"
+        self.plot, self.curves = None, None  # the name of a drawing, and what it shows: see plot.py
 
     def add(self, ours, peer):
         self.rounds.append((ours, peer))
@@ -30,7 +31,7 @@ class Row:
     def as_json(self):
         return {"row": self.number, "work": self.work, "ours": statistics.median(o for o, _ in self.rounds),
                 "peer": statistics.median(p for _, p in self.rounds), "against": self.peer, "ratio": round(self.ratio(), 3),
-                "aim": self.aim, "rounds": len(self.rounds)}
+                "aim": self.aim, "rounds": len(self.rounds), **({"plot": self.plot, "curves": self.curves} if self.plot else {})}
 
     def line(self):
         ratios = sorted(ours / peer for ours, peer in self.rounds)
