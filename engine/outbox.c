@@ -16,7 +16,6 @@ enum {
 	HEADERS_MAX = 16,
 	KEPT_MESSAGES_MAX = 8192,
 	KEPT_SCRATCH_MAX = 64 << 10,
-	SCRATCHES = 2,
 };
 
 struct outbox {
@@ -25,7 +24,7 @@ struct outbox {
 	size_t count, capacity, bytes;
 	struct outbox_tally tallies[OUTBOX_LANES];
 	bool overfull;
-	struct buffer scratch[SCRATCHES];
+	struct buffer scratch[OUTBOX_SCRATCHES];
 
 	struct view key;                   /* about: copied */
 	const struct outbox_header *trace; /* in the arena, shared by all records about key; NULL: none */
@@ -38,7 +37,7 @@ struct outbox *outbox_new(void)
 {
 	struct outbox *outbox = memory_alloc(sizeof(*outbox));
 
-	for (int i = 0; i < SCRATCHES; i++)
+	for (int i = 0; i < OUTBOX_SCRATCHES; i++)
 		buffer_init(&outbox->scratch[i], OUTBOX_VALUE_MAX);
 	return outbox;
 }
@@ -48,7 +47,7 @@ void outbox_free(struct outbox *outbox)
 	if (!outbox)
 		return;
 	arena_release(&outbox->arena);
-	for (int i = 0; i < SCRATCHES; i++)
+	for (int i = 0; i < OUTBOX_SCRATCHES; i++)
 		buffer_release(&outbox->scratch[i]);
 	free(outbox->messages);
 	free(outbox);
@@ -63,7 +62,7 @@ void outbox_clear(struct outbox *outbox)
 		outbox->messages = NULL;
 		outbox->capacity = 0;
 	}
-	for (int i = 0; i < SCRATCHES; i++)
+	for (int i = 0; i < OUTBOX_SCRATCHES; i++)
 		if (outbox->scratch[i].capacity > KEPT_SCRATCH_MAX)
 			buffer_release(&outbox->scratch[i]);
 	outbox->count = outbox->bytes = 0;
@@ -74,7 +73,7 @@ void outbox_clear(struct outbox *outbox)
 	outbox_record_is(outbox, NULL);
 }
 
-struct buffer *outbox_scratch(struct outbox *outbox, int which)
+struct buffer *outbox_scratch(struct outbox *outbox, enum outbox_scratch which)
 {
 	buffer_clear(&outbox->scratch[which]);
 	return &outbox->scratch[which];

@@ -46,8 +46,9 @@ struct outbox *outbox_new(void);
 void outbox_free(struct outbox *outbox); /* NULL is fine */
 void outbox_clear(struct outbox *outbox);
 
-/* Two buffers of at most OUTBOX_VALUE_MAX bytes to write in what is then appended, used again and again. */
-struct buffer *outbox_scratch(struct outbox *outbox, int which);
+/* Buffers of at most OUTBOX_VALUE_MAX bytes, empty each time, to write in what is then appended. */
+enum outbox_scratch { OUTBOX_SCRATCH_NAME, OUTBOX_SCRATCH_VALUE, OUTBOX_SCRATCHES };
+struct buffer *outbox_scratch(struct outbox *outbox, enum outbox_scratch which);
 
 /* Rows and records of the state being applied; outbox_about() is the engine's, called before each apply. row
  * is the row's own name within its key ("v/1.0"); the changelog key is "<key>/<row>". traceparent may be

@@ -68,7 +68,7 @@ static void put_fact(const struct gate_fact *fact, void *context)
 {
 	struct gate_sink *sink = context;
 	int output = fact->kind == FACT_STAGED ? OUTPUT_STAGED : OUTPUT_STATUS;
-	struct buffer *value = outbox_scratch(sink->outbox, 0);
+	struct buffer *value = outbox_scratch(sink->outbox, OUTBOX_SCRATCH_VALUE);
 	struct view traceparent = view_text(fact->traceparent);
 
 	write_fact(fact, value);
@@ -85,7 +85,8 @@ static void put_fact(const struct gate_fact *fact, void *context)
 static void put_row(const struct gate_row *row, void *context)
 {
 	struct gate_sink *sink = context;
-	struct buffer *name = outbox_scratch(sink->outbox, 0), *value = outbox_scratch(sink->outbox, 1);
+	struct buffer *name = outbox_scratch(sink->outbox, OUTBOX_SCRATCH_NAME);
+	struct buffer *value = outbox_scratch(sink->outbox, OUTBOX_SCRATCH_VALUE);
 
 	gate_row_name(row, name);
 	if (row->gone) {

@@ -254,7 +254,7 @@ static void expire(struct gate_turn *turn, struct gate_version *version, struct 
 	char message[ERROR_MESSAGE_MAX];
 
 	snprintf(message, sizeof(message),
-	        "not staged before the last deadline of the jobs that wanted it; send one again to go on%s%s",
+	        "the last deadline of the jobs that wanted it has passed; send one again to go on%s%s",
 	        staging->error_message == NULL ? "" : "; last failure: ",
 	        staging->error_message == NULL ? "" : staging->error_message);
 	set_error(staging, "expired", message);

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -120,7 +121,9 @@ static enum status open_server(struct serve *serve, struct error *err)
 
 	if (http_open(listen, &spec, &serve->api.server, err) != STATUS_OK)
 		return err->status;
-	char *place = memory_format("%s (port %u)", listen, http_port(serve->api.server));
+	/* with the port that it is: the one asked for may be 0, any */
+	char *place = memory_format(
+	        "%.*s:%u", (int)(strrchr(listen, ':') - listen), listen, http_port(serve->api.server));
 	log_line(LOG_INFO, "serving", "version", HOLDPOINT_VERSION, "listen", place, NULL);
 	free(place);
 	return STATUS_OK;

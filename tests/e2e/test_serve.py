@@ -40,7 +40,7 @@ class Auditor:
         self.worker = harness.Worker("auditor", command, system.folder / f"auditor{number}.log")
         system.workers.append(self.worker)
         self.port = int(wait_until("the auditor's port", lambda: self.worker.alive() and re.findall(
-            r"\(port (\d+)\)", self.worker.log()) or not self.worker.alive() and pytest.fail(self.worker.log()))[0])
+            r"serving .*listen=\S+:(\d+)", self.worker.log()) or not self.worker.alive() and pytest.fail(self.worker.log()))[0])
 
     def ask(self, path, method="GET", headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 * SLOW)
