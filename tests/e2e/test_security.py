@@ -1,11 +1,13 @@
 """TLS, SASL and ACLs on a real broker: each role works with just its rights, and nobody else can write `staged`;
 secrets show nowhere; a distribution point's certificate is checked."""
+import base64
 import contextlib
 import itertools
 import json
 import re
 import resource
 import signal
+import socket
 import subprocess
 import tempfile
 import pathlib
@@ -130,17 +132,53 @@ def core_of(worker, folder):
     return content
 
 
+CRASHING = ("stager", "updater", "auditor", "producer", "dp init")
+CANARIES = [SECRET.encode(), base64.b64encode(f"holdpoint:{SECRET}".encode()), *(word.encode() for word in secure.PASSWORDS.values())]
+
+
+def start_command(system, role, *command):
+    worker = harness.Worker(role, [str(harness.BIN / command[0]), *command[1:]], system.folder / f"{role.replace(' ', '-')}.log")
+    system.workers.append(worker)
+    return worker
+
+
+def start_auditor(system):
+    history = system.folder / "history.db"
+    worker = start_command(system, "auditor", "holdpoint-auditor", "export", *system.common_as("auditor"), "--follow", str(history))
+    wait_until("the auditor follows", history.exists)
+    return worker
+
+
+def start_producer(system):
+    sent = len(system.read("jobs"))
+    worker = start_command(system, "producer", "holdpoint-producer", "update", "NEVER", "1.0", *system.common_as("submitter"), "--wait")
+    wait_until("its job is sent", lambda: len(system.read("jobs")) > sent)
+    return worker
+
+
+def start_dp_init(system):
+    """Returns once it has sent its secret, to a point that never answers."""
+    catalogue = system.folder / "mute.json"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        catalogue.write_text(json.dumps({"distribution_points": [
+            {"name": "mute", "url": f"http://127.0.0.1:{server.getsockname()[1]}/", "credentials_file": "tokyo.secret"}]}))
+        worker = start_command(system, "dp init", "holdpoint-stager", "dp", "init", "--distribution-points", str(catalogue))
+        connection = server.accept()[0]
+        assert CANARIES[1] in connection.recv(65536)
+        system.mute = connection  # open until the crash
+    return worker
+
+
 @pytest.fixture
 def crash(guarded, tmp_path, monkeypatch):
     """Starts a role, has it work, and has it crash; returns its core."""
     monkeypatch.chdir(tmp_path)  # where cores are left
+    starts = {"auditor": start_auditor, "producer": start_producer, "dp init": start_dp_init}
 
     def crash(role, filtered=True):
-        if role == "auditor":
-            command = [str(harness.BIN / "holdpoint-auditor"), "export", *guarded.common_as(role), "--follow", str(tmp_path / "history.db")]
-            worker = harness.Worker(role, command, tmp_path / "auditor.log")
-            guarded.workers.append(worker)
-            wait_until("the auditor follows", (tmp_path / "history.db").exists)
+        if role in starts:
+            worker = starts[role](guarded)
         else:
             worker = guarded.start(role)
             wait_until(f"the {role} works", lambda: "shard running" in worker.log())
@@ -154,7 +192,7 @@ def crash(guarded, tmp_path, monkeypatch):
 
 
 def test_a_crash_leaves_no_core(crash):
-    for role in ("stager", "updater", "auditor"):
+    for role in CRASHING:
         assert crash(role) is None, role
 
 
@@ -165,10 +203,12 @@ def test_secrets_are_in_no_core_that_is_taken_all_the_same(crash, monkeypatch):
         pytest.skip("cores are not allowed here, or go elsewhere")
     resource.setrlimit(resource.RLIMIT_CORE, (most, most))
     monkeypatch.setenv("LD_PRELOAD", str(harness.ROOT / "build/tests/e2e/libe2e_keep_core_limit.so"))
-    for role in ("stager", "updater", "auditor"):
+    for role in CRASHING:
         core = crash(role)
-        assert core and not [canary for canary in secure.PASSWORDS.values() if canary.encode() in core], role
-    assert secure.PASSWORDS["updater"].encode() in crash("updater", filtered=False), "the check itself must be able to fail"
+        assert core and not [canary for canary in CANARIES if canary in core], role
+    for role in ("updater", "producer", "dp init"):
+        core = crash(role, filtered=False)
+        assert [canary for canary in CANARIES if canary in core], f"{role}: the check itself must be able to fail"
 
 
 @contextlib.contextmanager
@@ -204,6 +244,31 @@ def test_the_certificate_of_a_distribution_point_is_checked(pipeline, tmp_path, 
                                      s["distribution_point"] == "berlin" and s["state"] == "retrying")
         assert re.search("(?i)certificate|SSL", seen.json["error"]["message"]), seen
         wait_until("paris is updated", lambda: pipeline.current("paris", "TLS"))
+
+
+def test_the_certificate_of_a_source_is_checked(pipeline, tmp_path):
+    """Of three at once, since what cannot be reached is asked for some seconds: one good, one nobody vouches for, one of another host."""
+    authority = secure.make_authority(tmp_path / "tls")
+    (pipeline.folder / "ca.pem").write_text(authority.read_text())
+    hosts = {"GOOD": "127.0.0.1", "UNKNOWN": "127.0.0.1", "ELSEWHERE": "elsewhere.example"}
+    with contextlib.ExitStack() as sources:
+        for package, host in hosts.items():
+            folder = tmp_path / package
+            url, _ = sources.enter_context(bad_point(folder, "--tls", str(secure.make_certificate(authority, package, host))))
+            (folder / "tool").write_bytes(b"of " + package.encode())
+            pipeline.sources.append({"prefix": url} | ({} if package == "UNKNOWN" else {"tls_ca_file": "ca.pem"}))
+            content = {"files": [{"path": "tool", "size": 3 + len(package), "digest": harness.sha256(b"of " + package.encode()), "url": f"{url}tool"}]}
+            pipeline.publish(*jobs_for(pipeline, package, "1.0", ["paris"], tag=package, content=content))
+        pipeline.write_catalogue()
+        for role in ("stager", "updater"):
+            pipeline.start(role)
+        assert pipeline.await_jobs("c-GOOD", "u-GOOD") == {"c-GOOD": "completed", "u-GOOD": "completed"}
+        for package in ("UNKNOWN", "ELSEWHERE"):
+            seen = pipeline.await_status("it is retried", lambda s: s["type"] == "distribution_point" and s["package_id"] == package and
+                                         s["state"] == "retrying")
+            error = seen.json["error"]
+            assert error["code"] == "source_unreachable" and re.search("(?i)certificate|SSL", error["message"]), error
+        assert [record.json["package_id"] for record in pipeline.read("staged") if record.json["type"] == "staged"] == ["GOOD"]
 
 
 def test_a_source_that_redirects_elsewhere_is_not_followed(pipeline, tmp_path):
