@@ -182,8 +182,6 @@ def fit(samples, what):
         del blocks[max(blocks)]
     x = [statistics.fmean(sample["second"] / 3600 for sample in block) for block in blocks.values()]
     y = [statistics.fmean(sample[what] for sample in block) for block in blocks.values()]
-    if len(x) < 3:
-        raise SystemExit("soak: less than a quarter of an hour behind the warm-up says nothing of an hour")
     line, free = statistics.linear_regression(x, y), len(x) - 2
     spread = sum((value - line.slope * at - line.intercept) ** 2 for at, value in zip(x, y)) / free
     error = (spread / sum((at - statistics.fmean(x)) ** 2 for at in x)) ** 0.5
@@ -231,6 +229,8 @@ def main():
     parser.add_argument("--new-versions", type=int, default=0)
     parser.add_argument("--samples", type=pathlib.Path)
     options = parser.parse_args()
+    if options.minutes < options.warm_up + 3 * LOSE_EVERY / 60:
+        parser.error(f"--minutes must be {3 * LOSE_EVERY // 60} or more beyond the warm-up: less says nothing of an hour")
     with tempfile.TemporaryDirectory(prefix="holdpoint-soak-") as folder, harness.kafka(folder + "/kafka") as bootstrap, \
             harness.nginx(folder + "/nginx", 2) as web:
         soak = Soak(harness.System(bootstrap, folder + "/system", "soak.", PARTITIONS), web, options)
