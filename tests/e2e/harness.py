@@ -129,7 +129,7 @@ class System:
     # -- set up
 
     def topics(self):
-        self.producer_command("topics", "--partitions", str(self.partitions))
+        self.producer_command("topics", "--partitions", str(self.partitions), "--timeout", str(round(30 * SLOW)))
         self.has_topics = True
 
     def add_file_point(self, name, groups=(), **settings):
