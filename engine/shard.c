@@ -89,7 +89,6 @@ static enum outcome load(struct shard *shard, struct error *err)
 
 	if (term_load(term, err) != STATUS_OK)
 		return OUTCOME_REFUSED;
-	term_settle_all(term);
 	for (struct notice *notice = shard->notices; notice; notice = notice->next)
 		notice->left = store_count(term->store);
 	const struct progress *progress = &term->progress;
@@ -346,8 +345,8 @@ static enum outcome run(struct shard *shard, struct error *err)
 
 static void begin_term(struct shard *shard)
 {
-	shard->term = term_new(
-	        shard->spec, shard->shell, shard->partition, ++shard->term_count, shard->limits.lane_limit);
+	shard->term = term_new(shard->spec, shard->shell, shard->partition, ++shard->term_count,
+	        shard->limits.lane_limit, shard->limits.recent_states);
 	shard->chunk_at = shard->chunk_count = 0;
 	shard->input_drained = false;
 	shard->needs_proof = false;

@@ -25,7 +25,8 @@ struct shard_limits {
 	int64_t pause_ms; /* from a transaction's end to the next, at least, while little is waiting: one that
 	                   * begins while the coordinator still writes the last one's markers is sent back,
 	                   * and librdkafka comes again only 20 ms later */
-	int64_t drain_ms; /* at the end, wait so long for cancelled effects; 0: 2,000 */
+	uint32_t recent_states; /* how many used last stay as they are, though they be at rest; 0: the most */
+	int64_t drain_ms;       /* at the end, wait so long for cancelled effects; 0: 2,000 */
 };
 
 struct shard_status { /* a snapshot for those who watch and for logs; any thread */

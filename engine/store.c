@@ -32,7 +32,10 @@ void store_free(struct store *store, void (*free_state)(void *state))
 	if (!store)
 		return;
 	for (uint32_t i = 0; i < store->count; i++) {
-		free_state(store->cells[i]->state);
+		if (store->cells[i]->is_packed)
+			free(store->cells[i]->packed);
+		else if (store->cells[i]->state)
+			free_state(store->cells[i]->state);
 		free(store->cells[i]->effects);
 		free(store->cells[i]);
 	}

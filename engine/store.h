@@ -8,11 +8,15 @@
 #include <stdint.h>
 
 struct effect;
+struct packed;
 struct waits;
 
 /* All that a shard keeps of one key. */
 struct cell {
-	void *state; /* the machine's */
+	union {
+		void *state; /* the machine's; NULL while its rows are still read */
+		struct packed *packed;
+	};
 	struct timer timer;
 	struct waits *waits;     /* NULL where nothing of it waits; the term's */
 	struct effect **effects; /* waiting or under way; sorted by tag; the effect table's */
@@ -20,6 +24,8 @@ struct cell {
 	uint32_t hash, index; /* the store's */
 	uint16_t key_len;
 	bool touched; /* its state changed since it was last settled */
+	bool is_packed;
+	uint8_t recent; /* its place among the term's states that were used lately, plus 1; 0: none */
 	char key[];
 };
 

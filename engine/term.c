@@ -2,14 +2,18 @@
 
 #include "base/map.h"
 #include "base/memory.h"
+#include "engine/packed.h"
 #include "engine/route.h"
+#include "engine/rows.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct term *term_new(
-        const struct worker_spec *spec, void *shell, int32_t partition, uint64_t number, uint32_t lane_limit)
+enum { PACKED_MAX = 64 << 20 };
+
+struct term *term_new(const struct worker_spec *spec, void *shell, int32_t partition, uint64_t number,
+        uint32_t lane_limit, uint32_t recent_states)
 {
 	struct term *term = memory_alloc(sizeof(*term));
 
@@ -22,7 +26,10 @@ struct term *term_new(
 	term->timers = timers_new();
 	term->effects = effects_table_new(lane_limit, spec->effector.cancel, shell);
 	term->oldest = timers_new();
-	term->rows = map_new();
+	term->rows = rows_new();
+	term->others = map_new();
+	term->recent_most = recent_states && recent_states < TERM_RECENT ? recent_states : TERM_RECENT;
+	buffer_init(&term->scratch, PACKED_MAX);
 	return term;
 }
 
@@ -30,78 +37,73 @@ void term_free(struct term *term)
 {
 	if (!term)
 		return;
-	map_free(term->rows, free);
+	rows_free(term->rows);
+	map_free(term->others, free);
 	for (size_t i = 0; i < store_count(term->store); i++)
 		free(store_at(term->store, i)->waits);
 	effects_table_free(term->effects);
 	timers_free(term->timers);
 	timers_free(term->oldest);
 	store_free(term->store, term->spec->machine.state_free);
+	buffer_release(&term->scratch);
 	free(term->touched);
 	free(term);
 }
 
-static struct view *row_new(struct view value)
+/* ---- states, packed or not */
+
+static void need_state(struct term *term, struct cell *cell)
 {
-	struct view *row = memory_alloc(sizeof(*row) + value.len);
+	struct packed *packed = cell->packed;
 
-	*row = (struct view){(char *)(row + 1), value.len};
-	if (value.len)
-		memcpy(row + 1, value.data, value.len);
-	return row;
-}
-
-enum status term_collect_row(struct view key, struct view value, void *context, struct error *err)
-{
-	struct term *term = context;
-
-	(void)err;
-	term->row_count++;
-	free(value.data ? map_put(term->rows, key, row_new(value)) : map_remove(term->rows, key));
-	return STATUS_OK;
-}
-
-struct loading {
-	struct term *term;
-	enum status status;
-	struct error *err;
-};
-
-static enum status load_state_row(struct term *term, struct view key, struct view value, struct error *err)
-{
-	const char *slash = key.len ? memchr(key.data, '/', key.len) : NULL;
-	struct view name = {key.data, slash ? (size_t)(slash - key.data) : 0};
-
-	if (!slash || !route_key_has_state(name))
-		return error_set(err, STATUS_FATAL, "state_damaged",
-		        "the changelog has a row \"%.*s\", which no version wrote: find out what else writes "
-		        "to it",
-		        (int)(key.len < 100 ? key.len : 100), key.data ? key.data : "");
-	struct view row = {slash + 1, key.len - name.len - 1};
-	return term->spec->machine.state_load(term_cell(term, name)->state, row, value, err);
-}
-
-static void load_row(struct view key, void *value, void *context)
-{
-	struct loading *loading = context;
-	const struct view *row = value;
-
-	if (loading->status != STATUS_OK)
+	if (!cell->is_packed)
 		return;
-	if (view_is(key, PROGRESS_ROW))
-		loading->status = progress_parse(*row, &loading->term->progress, loading->err);
-	else if (key.len == 0 || key.data[0] != '@') /* @claim, @run, @genesis say nothing to us */
-		loading->status = load_state_row(loading->term, key, *row, loading->err);
-	if (loading->status == STATUS_OK)
-		free(map_remove(loading->term->rows, key)); /* rows go as states come */
+	cell->state = packed_open(&term->spec->machine, term->shell, cell_key(cell), packed);
+	cell->is_packed = false;
+	free(packed);
 }
 
-enum status term_load(struct term *term, struct error *err)
+/* Nothing but an event will change it, and it waits for none. */
+static bool is_at_rest(const struct cell *cell)
 {
-	struct loading loading = {term, STATUS_OK, err};
+	return !cell->touched && !cell->waits && cell->effect_count == 0 && cell->timer.when == INT64_MAX;
+}
 
-	map_each(term->rows, load_row, &loading);
-	return loading.status;
+static void put_away(struct term *term, struct cell *cell)
+{
+	struct packed *packed;
+
+	if (cell->is_packed || !is_at_rest(cell))
+		return; /* once it rests it was touched and settled, and so comes by again */
+	packed = packed_of(&term->spec->machine, cell->state, &term->scratch);
+	if (!packed)
+		return;
+	term->spec->machine.state_free(cell->state);
+	cell->packed = packed;
+	cell->is_packed = true;
+}
+
+static void forget_recent(struct term *term, struct cell *cell)
+{
+	if (cell->recent)
+		term->recent[cell->recent - 1] = NULL;
+	cell->recent = 0;
+}
+
+/* What was used lately will likely be used again: it stays unpacked until as many others were used. */
+static void note_recent(struct term *term, struct cell *cell)
+{
+	struct cell **place = &term->recent[term->recent_next], *oldest = *place;
+
+	if (cell->recent)
+		return;
+	if (oldest) {
+		forget_recent(term, oldest);
+		put_away(term, oldest);
+	}
+	*place = cell;
+	cell->recent = (uint8_t)(term->recent_next + 1);
+	term->recent_next = (term->recent_next + 1) % term->recent_most;
 }
 
 struct cell *term_cell(struct term *term, struct view key)
@@ -158,6 +160,8 @@ static void touch(struct term *term, struct cell *cell)
 void term_apply(
         struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox)
 {
+	if (cell)
+		need_state(term, cell);
 	event->waiting = term->waiting;
 	struct view none = {NULL, 0};
 
@@ -169,7 +173,8 @@ void term_apply(
 	touch(term, cell);
 }
 
-static void settle(struct term *term, struct cell *cell)
+/* False: there was nothing left of it, and it is gone. */
+static bool settle(struct term *term, struct cell *cell)
 {
 	const struct machine *machine = &term->spec->machine;
 
@@ -180,23 +185,116 @@ static void settle(struct term *term, struct cell *cell)
 		assert(!cell->waits);
 		timers_set(term->timers, &cell->timer, INT64_MAX);
 		machine->state_free(cell->state);
+		forget_recent(term, cell);
 		store_remove(term->store, cell);
+		return false;
 	}
+	return true;
 }
 
 void term_settle(struct term *term)
 {
 	for (size_t i = 0; i < term->touched_count; i++)
-		settle(term, term->touched[i]);
+		if (settle(term, term->touched[i]))
+			note_recent(term, term->touched[i]);
 	term->touched_count = 0;
 }
 
-void term_settle_all(struct term *term)
+/* ---- restoring */
+
+static struct view *row_new(struct view value)
 {
-	assert(term->touched_count == 0);
-	/* downwards: a removed cell's place is taken by one that was visited already */
-	for (size_t i = store_count(term->store); i-- > 0;) {
-		note_waiting(term, store_at(term->store, i));
-		settle(term, store_at(term->store, i));
+	struct view *row = memory_alloc(sizeof(*row) + value.len);
+
+	*row = (struct view){(char *)(row + 1), value.len};
+	if (value.len)
+		memcpy(row + 1, value.data, value.len);
+	return row;
+}
+
+/* "<key>/<row>" */
+static bool split(struct view key, struct view *ret_name, struct view *ret_row)
+{
+	const char *slash = key.len ? memchr(key.data, '/', key.len) : NULL;
+
+	if (!slash)
+		return false;
+	*ret_name = (struct view){key.data, (size_t)(slash - key.data)};
+	*ret_row = (struct view){slash + 1, key.len - ret_name->len - 1};
+	return route_key_has_state(*ret_name);
+}
+
+enum status term_collect_row(struct view key, struct view value, void *context, struct error *err)
+{
+	struct term *term = context;
+	struct view name, row;
+
+	(void)err;
+	term->row_count++;
+	if (!split(key, &name, &row)) {
+		free(value.data ? map_put(term->others, key, row_new(value)) : map_remove(term->others, key));
+		return STATUS_OK;
 	}
+	struct cell *cell = store_find(term->store, name);
+	if (!cell)
+		cell = store_add(term->store, name);
+	rows_put(term->rows, cell->index, row, value);
+	return STATUS_OK;
+}
+
+struct loading {
+	struct term *term;
+	enum status status;
+	struct error *err;
+};
+
+static void load_other(struct view key, void *value, void *context)
+{
+	struct loading *loading = context;
+
+	if (loading->status != STATUS_OK)
+		return;
+	if (view_is(key, PROGRESS_ROW))
+		loading->status =
+		        progress_parse(*(const struct view *)value, &loading->term->progress, loading->err);
+	else if (key.len == 0 || key.data[0] != '@') /* @claim, @run, @genesis say nothing to us */
+		loading->status = error_set(loading->err, STATUS_FATAL, "state_damaged",
+		        "the changelog has a row \"%.*s\", which no version wrote: find out what else writes "
+		        "to it",
+		        (int)(key.len < 100 ? key.len : 100), key.data ? key.data : "");
+}
+
+static enum status load_state(struct term *term, struct cell *cell, struct error *err)
+{
+	const struct machine *machine = &term->spec->machine;
+	enum status status = STATUS_OK;
+	struct view row, value;
+	uint32_t cursor = 0;
+
+	cell->state = machine->state_new(term->shell, cell_key(cell));
+	while (status == STATUS_OK && rows_next(term->rows, cell->index, &cursor, &row, &value))
+		status = machine->state_load(cell->state, row, value, err);
+	return status;
+}
+
+enum status term_load(struct term *term, struct error *err)
+{
+	struct loading loading = {term, STATUS_OK, err};
+
+	assert(term->touched_count == 0);
+	map_each(term->others, load_other, &loading);
+	rows_end(term->rows);
+	/* downwards: a removed cell's place is taken by one that was visited already */
+	for (size_t i = store_count(term->store); i-- > 0 && loading.status == STATUS_OK;) {
+		struct cell *cell = store_at(term->store, i);
+		loading.status = load_state(term, cell, err);
+		if (loading.status != STATUS_OK)
+			break;
+		note_waiting(term, cell);
+		if (settle(term, cell))
+			put_away(term, cell);
+	}
+	rows_free(term->rows);
+	term->rows = NULL;
+	return loading.status;
 }

@@ -7,6 +7,8 @@
 #include "engine/timers.h"
 #include "engine/worker.h"
 
+enum { TERM_RECENT = 64 };
+
 /* One term of office: all that a shard remembers from a claim until it is lost, and throws away as a whole.
  * Pure: no Kafka, no clock. */
 struct term {
@@ -21,17 +23,23 @@ struct term {
 	struct timers *oldest; /* of what waits */
 	size_t waiting;
 
-	struct map *rows; /* the last value of each row, between restore and term_load() */
+	struct rows
+	        *rows; /* the last value of each row by its cell's index, between restore and term_load() … */
+	struct map *others; /* … and those of no state: the engine's own */
 	int64_t row_count;
+	struct cell *recent[TERM_RECENT]; /* whose states are not packed though they may be at rest; a ring */
+	size_t recent_next, recent_most;
+	struct buffer scratch;
 	struct cell **touched;
 	size_t touched_count, touched_capacity;
 };
 
-struct term *term_new(
-        const struct worker_spec *spec, void *shell, int32_t partition, uint64_t number, uint32_t lane_limit);
+struct term *term_new(const struct worker_spec *spec, void *shell, int32_t partition, uint64_t number,
+        uint32_t lane_limit, uint32_t recent_states);
 void term_free(struct term *term); /* cancels nothing; NULL is fine */
 
-/* Restoring: every row in the log's order (older values and deletions too), then all into states once. */
+/* Restoring: every row in the log's order (older values and deletions too), then all into states once, each
+ * settled. */
 enum status term_collect_row(struct view key, struct view value, void *term, struct error *err);
 must_check enum status term_load(struct term *term, struct error *err);
 
@@ -41,6 +49,5 @@ void term_apply(
         struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox);
 /* Derives anew what touched states call for: timers, effects, and whether they are still needed at all. */
 void term_settle(struct term *term);
-void term_settle_all(struct term *term);
 
 #endif

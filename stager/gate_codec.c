@@ -238,6 +238,30 @@ void gate_row_value(const struct gate_row *row, struct buffer *out)
 	}
 }
 
+static void version_rows(
+        struct gate_version *version, void (*row)(const struct gate_row *row, void *context), void *context)
+{
+	row(&(struct gate_row){.kind = ROW_VERSION, .version = version}, context);
+	for (size_t i = 0; i < version->stagings.count; i++)
+		row(&(struct gate_row){.kind = ROW_STAGING,
+		            .version = version,
+		            .staging = version->stagings.items[i]},
+		        context);
+}
+
+void gate_rows(
+        const struct gate_state *state, void (*row)(const struct gate_row *row, void *context), void *context)
+{
+	for (size_t i = 0; i < state->versions.count; i++)
+		version_rows(state->versions.items[i], row, context);
+	for (size_t i = 0; i < state->points.count; i++)
+		row(&(struct gate_row){.kind = ROW_POINT, .point = state->points.items[i]}, context);
+	for (size_t i = 0; i < state->live.roll.count; i++)
+		row(&(struct gate_row){.kind = ROW_JOB, .job = state->live.roll.jobs[i]}, context);
+	for (size_t i = 0; i < state->ended.count; i++)
+		row(&(struct gate_row){.kind = ROW_JOB, .job = state->ended.jobs[i]}, context);
+}
+
 static void load_staging(struct gate_state *state, char *name, struct unpacker *in)
 {
 	char *slash = strchr(name, '/');

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SAVED_MAX = 1 << 20 /* of a row; Kafka takes no larger ones */ };
+
 static void *state_new(void *shell, struct view key)
 {
 	struct stager *stager = shell;
@@ -33,6 +35,37 @@ static bool state_is_empty(const void *state)
 static enum status state_load(void *state, struct view row, struct view value, struct error *err)
 {
 	return gate_row_load(state, row, value, err);
+}
+
+struct saving {
+	void (*row)(struct view name, struct view value, void *context);
+	void *context;
+	struct buffer name, value;
+};
+
+static void save_row(const struct gate_row *row, void *context)
+{
+	struct saving *saving = context;
+
+	buffer_clear(&saving->name);
+	buffer_clear(&saving->value);
+	gate_row_name(row, &saving->name);
+	gate_row_value(row, &saving->value);
+	saving->row(buffer_view(&saving->name), buffer_view(&saving->value), saving->context);
+}
+
+static bool state_save(
+        const void *state, void (*row)(struct view name, struct view value, void *context), void *context)
+{
+	struct saving saving = {.row = row, .context = context};
+
+	buffer_init(&saving.name, SAVED_MAX);
+	buffer_init(&saving.value, SAVED_MAX);
+	gate_rows(state, save_row, &saving);
+	bool whole = !saving.name.full && !saving.value.full;
+	buffer_release(&saving.name);
+	buffer_release(&saving.value);
+	return whole;
 }
 
 /* One call of the machine's apply(). */
@@ -248,6 +281,7 @@ static struct waiting waiting(const void *state)
 const struct machine stager_machine = {.state_new = state_new,
         .state_free = state_free,
         .state_load = state_load,
+        .state_save = state_save,
         .state_is_empty = state_is_empty,
         .apply = machine_apply,
         .effects = effects,

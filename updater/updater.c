@@ -24,6 +24,12 @@ static enum status updater_state_load(void *state, struct view row, struct view 
 	return switch_row_load(state, row, value, err);
 }
 
+static bool updater_state_save(
+        const void *state, void (*row)(struct view name, struct view value, void *context), void *context)
+{
+	return switch_rows(state, row, context);
+}
+
 static bool updater_state_is_empty(const void *state)
 {
 	return switch_state_is_empty(state);
@@ -127,6 +133,7 @@ const struct worker_spec updater_spec = {
         .machine = {.state_new = updater_state_new,
                 .state_free = updater_state_free,
                 .state_load = updater_state_load,
+                .state_save = updater_state_save,
                 .state_is_empty = updater_state_is_empty,
                 .apply = updater_apply,
                 .effects = updater_effects,

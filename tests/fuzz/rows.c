@@ -55,26 +55,6 @@ static void take_effect(const struct gate_version *version, const struct gate_st
 	(void)version, (void)staging, (void)context;
 }
 
-static void write_all(const struct gate_state *state, struct written *written)
-{
-	for (size_t i = 0; i < state->versions.count; i++) {
-		struct gate_version *version = state->versions.items[i];
-
-		take_row(&(struct gate_row){.kind = ROW_VERSION, .version = version}, written);
-		for (size_t j = 0; j < version->stagings.count; j++)
-			take_row(&(struct gate_row){.kind = ROW_STAGING,
-			                 .version = version,
-			                 .staging = version->stagings.items[j]},
-			        written);
-	}
-	for (size_t i = 0; i < state->points.count; i++)
-		take_row(&(struct gate_row){.kind = ROW_POINT, .point = state->points.items[i]}, written);
-	for (size_t i = 0; i < state->ended.count; i++)
-		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->ended.jobs[i]}, written);
-	for (size_t i = 0; i < state->live.roll.count; i++)
-		take_row(&(struct gate_row){.kind = ROW_JOB, .job = state->live.roll.jobs[i]}, written);
-}
-
 void fuzz_gate_rows(struct view input)
 {
 	struct gate_state *state = gate_state_new("PKG", &gate_limits_default);
@@ -83,7 +63,7 @@ void fuzz_gate_rows(struct view input)
 	buffer_init(&written.name, TEXT_MAX);
 	buffer_init(&written.value, TEXT_MAX);
 	if (load_rows(state, input)) {
-		write_all(state, &written);
+		gate_rows(state, take_row, &written);
 		fuzz_require(gate_state_equal(state, written.copy));
 		gate_effects(state, take_effect, NULL);
 		gate_wake_at(state);

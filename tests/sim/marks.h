@@ -27,7 +27,7 @@
 	mark(transfer_reject) mark(transfer_retry) mark(pointer_answer_lost) mark(pointer_canceled) \
 	mark(pointer_locked) mark(pointer_newer) mark(pointer_of_a_zombie) \
 	mark(pointer_of_the_dead) mark(pointer_read_other) mark(pointer_set) mark(pointer_unknown) \
-	mark(pointer_went_back_unfenced) mark(pair_checked)
+	mark(pointer_went_back_unfenced) mark(pair_checked) mark(pair_put_away)
 /* clang-format on */
 
 enum mark {

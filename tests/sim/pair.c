@@ -165,6 +165,38 @@ static enum status pair_load(void *state, struct view row, struct view value, st
 	return pair->inner->machine.state_load(pair->state, row, value, err);
 }
 
+struct saving {
+	const struct pair *pair;
+	void (*row)(struct view name, struct view value, void *context);
+	void *context;
+	size_t count;
+};
+
+static void save_row(struct view name, struct view value, void *context)
+{
+	struct saving *saving = context;
+	const struct row *row = find_row(saving->pair, name);
+
+	if (!row || !view_equal(row->value, value))
+		world_violation("pair", "row %.*s is put away as nobody wrote it", (int)name.len, name.data);
+	saving->count++;
+	saving->row(name, value, saving->context);
+}
+
+static bool pair_save(
+        const void *state, void (*row)(struct view name, struct view value, void *context), void *context)
+{
+	const struct pair *pair = state;
+	struct saving saving = {pair, row, context, 0};
+	bool put_away = pair->inner->machine.state_save(pair->state, save_row, &saving);
+
+	if (put_away && saving.count != pair->count)
+		world_violation("pair", "%zu rows are put away, and it has %zu", saving.count, pair->count);
+	if (put_away)
+		mark(MARK_pair_put_away);
+	return put_away;
+}
+
 static bool pair_is_empty(const void *state)
 {
 	const struct pair *pair = state;
@@ -251,6 +283,7 @@ void pair_begin(void)
 		spec->machine = (struct machine){.state_new = updater ? new_updater_pair : new_stager_pair,
 		        .state_free = pair_free,
 		        .state_load = pair_load,
+		        .state_save = pair_save,
 		        .state_is_empty = pair_is_empty,
 		        .apply = updater ? apply_updater_pair : apply_stager_pair,
 		        .effects = pair_effects,

@@ -134,7 +134,7 @@ static void run_place(void *context)
 static void place_open(struct worker *worker, int32_t partition)
 {
 	struct place *place = memory_alloc(sizeof(*place));
-	struct shard_limits limits = {.drain_ms = 500};
+	struct shard_limits limits = {.drain_ms = 500, .recent_states = 1};
 
 	if (world_percent(30))
 		limits.batch_records = 1 + world_random(5);

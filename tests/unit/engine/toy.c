@@ -79,6 +79,22 @@ static enum status state_load(void *value, struct view row, struct view words, s
 	return STATUS_OK;
 }
 
+static bool state_save(
+        const void *value, void (*row)(struct view name, struct view value, void *context), void *context)
+{
+	const struct toy_state *state = value;
+	char words[24];
+
+	if (state->want_count > 0)
+		return false;
+	if (state->text)
+		row(view_text("text"), view_text(state->text), context);
+	snprintf(words, sizeof(words), "%" PRId64, state->wake_at);
+	if (state->wake_at != INT64_MAX)
+		row(view_text("wake"), view_text(words), context);
+	return true;
+}
+
 static void want_row(const struct want *want, struct outbox *out)
 {
 	char row[32], words[96];
@@ -323,6 +339,7 @@ const struct worker_spec toy_spec = {
         .changelog = "toy-state",
         .outputs = {"output"},
         .dead_letters = "dlq",
-        .machine = {state_new, state_free, state_load, state_is_empty, apply, list_effects, wake_at, waiting},
+        .machine = {state_new, state_free, state_load, state_save, state_is_empty, apply, list_effects,
+                wake_at, waiting},
         .effector = {start, cancel, refuses_stale},
 };
