@@ -31,6 +31,69 @@ static void lose_commits(size_t first, size_t count)
 	world.kafka->fail_count = first + count;
 }
 
+/* ---- states at rest ---- */
+
+static void open_with_little_room(void)
+{
+	world.limits.recent_states = 1;
+	world.limits.batch_records = 1; /* each is settled by itself */
+	world_open(NULL);
+}
+
+Test(shard_rest, a_state_that_was_put_away_knows_what_it_knew, .fini = fini)
+{
+	open_with_little_room();
+	send(0, "put one");
+	send(1, "put two");
+	send(0, "get");
+	send(1, "get");
+	world_run();
+	cr_assert_eq(world_outputs("is one"), 1);
+	cr_assert_eq(world_outputs("is two"), 1);
+	cr_assert_eq(toy_put_away, 3, "%zu", toy_put_away);
+	cr_assert_eq(toy_loaded, 2, "%zu", toy_loaded);
+}
+
+Test(shard_rest, is_not_for_what_waits_or_works, .fini = fini)
+{
+	open_with_little_room();
+	send(0, "wake 100000");
+	send(1, "work t lane");
+	send(2, "put two");
+	send(3, "put three");
+	world_run();
+	cr_assert_eq(toy_put_away, 1, "%zu", toy_put_away);
+}
+
+Test(shard_rest, comes_back_after_what_was_waited_for, .fini = fini)
+{
+	open_with_little_room();
+	world.toy.deliver_at_once = true;
+	send(0, "put one");
+	send(0, "work t lane");
+	send(1, "put two");
+	send(2, "put three");
+	send(0, "get");
+	world_run();
+	cr_assert_eq(world_outputs("is one"), 1);
+	cr_assert_geq(toy_put_away, 2, "%zu", toy_put_away);
+}
+
+Test(shard_rest, is_what_a_restore_leaves_it_at, .fini = fini)
+{
+	world_open(NULL);
+	for (int key = 0; key < 100; key++)
+		fake_row(world.kafka, row_key(key, "text"), "old");
+	fake_row(world.kafka, row_key(7, "text"), NULL);
+	send(8, "get");
+	send(7, "get");
+	world_run();
+	cr_assert_eq(toy_put_away, 99);
+	cr_assert_eq(toy_loaded, 100, "each once, and again the one that is asked: %zu", toy_loaded);
+	cr_assert_eq(world_outputs("is old"), 1);
+	cr_assert_eq(world_outputs("is nothing"), 1);
+}
+
 /* ---- claim, restore ---- */
 
 Test(shard_restore, begins_at_the_start_of_the_log_without_a_position, .fini = fini)

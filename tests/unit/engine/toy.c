@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { WANTS_MOST = 128 };
+size_t toy_put_away, toy_loaded;
 
 struct want {
 	char tag[24], lane[24];
@@ -64,6 +65,7 @@ static enum status state_load(void *value, struct view row, struct view words, s
 	struct toy_state *state = value;
 	char *text = memory_copy(words.data, words.len);
 
+	toy_loaded++;
 	if (view_is(row, "text")) {
 		free(state->text);
 		state->text = memory_text(text);
@@ -92,6 +94,7 @@ static bool state_save(
 	snprintf(words, sizeof(words), "%" PRId64, state->wake_at);
 	if (state->wake_at != INT64_MAX)
 		row(view_text("wake"), view_text(words), context);
+	toy_put_away++;
 	return true;
 }
 

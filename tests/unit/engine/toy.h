@@ -17,6 +17,7 @@
  *   bad            is a dead letter
  * A completion sends "done TAG RESULT" and ends the want; a notice sends "NAME BYTES". */
 extern const struct worker_spec toy_spec;
+extern size_t toy_put_away, toy_loaded; /* how many states were; how many rows */
 
 enum { TOY_EFFECTS_MOST = 256 };
 

@@ -131,12 +131,44 @@ static void check_kept(const struct gate_state *state)
 	          (state->live.until_stale ? state->live.until_ms <= until : state->live.until_ms == until));
 }
 
+struct given {
+	struct gate_world *world;
+	size_t count;
+};
+
+static void meet_row(const struct gate_row *row, void *context)
+{
+	struct given *given = context;
+	struct buffer name, value;
+
+	buffer_init(&name, 1000);
+	buffer_init(&value, 1 << 20);
+	gate_row_name(row, &name);
+	gate_row_value(row, &value);
+	const struct view *written = map_get(given->world->rows, buffer_view(&name));
+	cr_assert(written && view_equal(*written, buffer_view(&value)), "%s is not as it was written",
+	        name.data);
+	given->count++;
+	buffer_release(&name);
+	buffer_release(&value);
+}
+
+/* What is put away is what was written. */
+static void check_given(struct gate_world *world)
+{
+	struct given given = {world, 0};
+
+	gate_rows(world->state, meet_row, &given);
+	cr_assert_eq(given.count, map_count(world->rows));
+}
+
 /* The pair assertion: the rows give the state. */
 static void check_rows(struct gate_world *world)
 {
 	struct gate_state *again = gate_state_new(world->state->package, &world->limits);
 
 	map_each(world->rows, load_row, again);
+	check_given(world);
 	check_kept(world->state);
 	check_kept(again);
 	cr_assert(gate_state_equal(again, world->state), "the rows give another state");

@@ -127,6 +127,39 @@ static struct switch_state *rebuild(const struct world *world)
 	return state;
 }
 
+struct given {
+	const struct world *world;
+	size_t count;
+};
+
+static void meet_row(struct view name, struct view value, void *context)
+{
+	struct given *given = context;
+	const struct world *world = given->world;
+	size_t i = 0;
+
+	while (i < world->row_count && !view_is(name, world->rows[i].name))
+		i++;
+	cr_assert_lt(i, world->row_count, "nobody wrote the row %.*s", (int)name.len, name.data);
+	cr_assert(view_equal(value, (struct view){world->rows[i].value, world->rows[i].len}));
+	given->count++;
+}
+
+/* What is put away is what was written. */
+static void check_given(const struct world *world)
+{
+	struct given given = {world, 0};
+	struct switch_task task;
+	size_t cursor = 0;
+
+	if (switch_rows(world->state, meet_row, &given))
+		cr_assert_eq(given.count, world->row_count);
+	else
+		cr_assert_eq(given.count, 0);
+	if (switch_next_task(world->state, &cursor, &task))
+		cr_assert_eq(given.count, 0, "with an attempt under way it was put away");
+}
+
 void world_apply(struct world *world, struct switch_event *event)
 {
 	event->position.partition = WORLD_PACKAGE_PARTITION;
@@ -135,6 +168,7 @@ void world_apply(struct world *world, struct switch_event *event)
 
 	cr_assert(switch_state_equal(world->state, rebuilt), "the rows do not rebuild the state; said:\n%s",
 	        world->said.data);
+	check_given(world);
 	switch_state_free(rebuilt);
 }
 
