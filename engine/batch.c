@@ -64,16 +64,24 @@ static void take_ticks(struct shard *shard)
 		apply_other(shard, cell_of_timer(timer), (struct event){.kind = EVENT_TICK});
 }
 
+static void give_notice(struct shard *shard, struct cell *cell, const struct notice *notice)
+{
+	struct event event = {.kind = EVENT_NOTICE,
+	        .key = cell_key(cell),
+	        .tag = view_text(notice->name),
+	        .result = &notice->bytes};
+
+	term_notify(shard->term, cell, &event, shard->now_ms, shard->outbox);
+	shard->batch.others++;
+}
+
 static void take_notices(struct shard *shard)
 {
 	for (struct notice *notice = shard->notices; notice; notice = notice->next) {
 		if (notice->left > store_count(shard->term->store))
 			notice->left = store_count(shard->term->store);
 		for (; notice->left > 0 && has_room_for_others(shard); notice->left--)
-			apply_other(shard, store_at(shard->term->store, notice->left - 1),
-			        (struct event){.kind = EVENT_NOTICE,
-			                .tag = view_text(notice->name),
-			                .result = &notice->bytes});
+			give_notice(shard, store_at(shard->term->store, notice->left - 1), notice);
 	}
 }
 

@@ -173,6 +173,31 @@ void term_apply(
 	touch(term, cell);
 }
 
+void term_notify(
+        struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox)
+{
+	const struct machine *machine = &term->spec->machine;
+	size_t said = outbox_count(outbox);
+
+	if (!cell->is_packed) {
+		term_apply(term, cell, event, now_ms, outbox);
+		return;
+	}
+	void *state = packed_open(machine, term->shell, cell_key(cell), cell->packed);
+	event->waiting = term->waiting;
+	outbox_about(outbox, event->key, (struct view){NULL, 0});
+	machine->apply(term->shell, state, event, now_ms, outbox);
+	if (outbox_count(outbox) == said && !outbox_is_overfull(outbox)) {
+		machine->state_free(state); /* every change is a row: it is what its bytes say */
+		return;
+	}
+	free(cell->packed);
+	cell->state = state;
+	cell->is_packed = false;
+	note_waiting(term, cell);
+	touch(term, cell);
+}
+
 /* False: there was nothing left of it, and it is gone. */
 static bool settle(struct term *term, struct cell *cell)
 {

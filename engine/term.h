@@ -47,6 +47,10 @@ struct cell *term_cell(struct term *term, struct view key); /* made where there 
 /* Applies one event to a cell (NULL: the key can have no state), which is then touched. */
 void term_apply(
         struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox);
+/* The same of a notice, which every state hears and few change by: one that was put away and says nothing
+ * stays so. */
+void term_notify(
+        struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox);
 /* Derives anew what touched states call for: timers, effects, and whether they are still needed at all. */
 void term_settle(struct term *term);
 

@@ -94,6 +94,30 @@ Test(shard_rest, is_what_a_restore_leaves_it_at, .fini = fini)
 	cr_assert_eq(world_outputs("is nothing"), 1);
 }
 
+Test(shard_rest, outlasts_a_notice_that_changes_nothing, .fini = fini)
+{
+	world_open(NULL);
+	for (int key = 0; key < 100; key++)
+		fake_row(world.kafka, row_key(key, "text"), "old");
+	shard_notice(world.shard, "news", view_text("quiet"));
+	send(8, "get");
+	world_run();
+	cr_assert_eq(toy_put_away, 100, "each by the restore alone: %zu", toy_put_away);
+	cr_assert_eq(world_outputs("is old"), 1);
+}
+
+Test(shard_rest, ends_with_a_notice_that_changes_something, .fini = fini)
+{
+	world_open(NULL);
+	for (int key = 0; key < 100; key++)
+		fake_row(world.kafka, row_key(key, "text"), "old");
+	shard_notice(world.shard, "news", view_text("loud"));
+	world_run();
+	cr_assert_eq(world_outputs("news loud"), 100);
+	cr_assert_eq(toy_put_away, 100 + 100 - 64, "by the restore, and again all but the last: %zu",
+	        toy_put_away);
+}
+
 /* ---- claim, restore ---- */
 
 Test(shard_restore, begins_at_the_start_of_the_log_without_a_position, .fini = fini)

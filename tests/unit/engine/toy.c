@@ -230,7 +230,8 @@ static void notice(const struct event *event, struct outbox *out)
 	char *name = memory_copy(event->tag.data, event->tag.len);
 	char *text = memory_copy(bytes->data, bytes->len);
 
-	send(out, "%s %s", name, text);
+	if (strcmp(text, "quiet") != 0)
+		send(out, "%s %s", name, text);
 	free(name);
 	free(text);
 }

@@ -15,7 +15,8 @@
  *   count          sends how many wants there are, of all keys
  *   huge           sends more than a transaction takes
  *   bad            is a dead letter
- * A completion sends "done TAG RESULT" and ends the want; a notice sends "NAME BYTES". */
+ * A completion sends "done TAG RESULT" and ends the want; a notice sends "NAME BYTES", but where these are
+ * "quiet". */
 extern const struct worker_spec toy_spec;
 extern size_t toy_put_away, toy_loaded; /* how many states were; how many rows */
 
