@@ -152,11 +152,11 @@ static void on_open(void *context, int fd, const struct file_identity *identity,
 	struct source *source = context;
 
 	source->file = NULL;
-	if (fd < 0) {
+	source->fd = fd;
+	if (fd < 0 || STAILQ_EMPTY(&source->asks)) { /* or nobody waits for it any more */
 		failed(source, err);
 		return;
 	}
-	source->fd = fd;
 	source->opened = *identity;
 	source->spooled = false;
 	open_file(source);
