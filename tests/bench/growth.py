@@ -105,7 +105,7 @@ def held(package, number):
 
 
 def grow_packages(bootstrap, quick):
-    """What a job costs where so many packages are known, and what one of them takes."""
+    """What a job costs where so many packages are known, and the memory they take."""
     curve, pick, known, sent = Curve(), random.Random(13), 0, 0
     probe = 10_000 if quick else 50_000
     with contextlib.ExitStack() as stack:
@@ -117,13 +117,12 @@ def grow_packages(bootstrap, quick):
             return ground.work((((held(package, first + n)) for n, package in enumerate(packages)), count), "stager", "holdpoint_input_records_total")
         send((-number for number in range(1, probe)), probe - 1)  # not counted: a broker is slower until its code is compiled
         for size in [1_000, 10_000, 100_000, *([] if quick else [1_000_000])]:
-            before = ground.memory()
             send(range(known, size), size - known)
-            memory, known = (ground.memory() - before) / (size - known), size
+            memory, known = ground.memory() / 1e6, size
             seconds, spent = send((pick.randrange(size) for _ in range(probe)), probe)
-            curve.add(size, spent, probe, **{"jobs/s": probe / seconds, "bytes": memory})
+            curve.add(size, spent, probe, **{"jobs/s": probe / seconds, "MB": memory})
     return curve.row("growth-packages", "CPU time of a job, µs", f"a job's CPU µs with {size:,} packages known", "packages", 1_000, "≤ 1.2",
-                     {"bytes": "memory of a package and its held job, bytes"})
+                     {"MB": "memory allocated by the stager, MB"})
 
 
 def packages(made, first, count):

@@ -12,15 +12,15 @@ import pathlib
 import sys
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, GAP = 380, 250, 58, 16, 58, 42, 20
-COLOURS = ["#3b82f6", "#e8833a", "#2fa866", "#a970d8"]
+COLOURS = {"stager": "#3b82f6", "updater": "#e8833a", "broker": "#a970d8", "all": "#2fa866"}
 STYLE = """text { font: 12px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600; font-size: 13px } .axis { stroke: #1f2328 }
 .grid { stroke: #1f2328; opacity: .13 } .line { fill: none; stroke-width: 2 } .linear { stroke: #1f2328; stroke-dasharray: 4 4; opacity: .6 }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .axis, .grid, .linear { stroke: #e6edf3 } }"""
 
 
-def words(number):
-    if number >= 1000 and math.log10(number) == int(math.log10(number)):
-        return "1" + "0" * int(math.log10(number)) if number < 10000 else "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] for d in str(int(math.log10(number))))
+def words(number, power=False):
+    if power and number >= 10000:
+        return "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(round(math.log10(number))))
     return f"{number:,.10g}"
 
 
@@ -57,10 +57,10 @@ def axes(curve, across, up):
     yield line(across.begin, up.begin, across.end, up.begin, "axis")
     for tick in up.ticks:
         yield line(across.begin, up.at(tick), across.end, up.at(tick), "grid")
-        yield text(across.begin - 6, up.at(tick) + 4, words(tick), "end")
+        yield text(across.begin - 6, up.at(tick) + 4, words(tick, up.logarithmic), "end")
     for tick in curve.get("ticks") or across.ticks:
         yield line(across.at(tick), up.begin, across.at(tick), up.begin + 4, "axis")
-        yield text(across.at(tick), up.begin + 17, words(tick))
+        yield text(across.at(tick), up.begin + 17, words(tick, across.logarithmic))
     yield text((across.begin + across.end) / 2, up.begin + 35, curve["x"])
 
 
@@ -76,11 +76,14 @@ def panel(curve, left):
     if "linear" in curve:
         yield line(across.begin, up.at(curve["linear"]), across.end, up.at(curve["linear"]), "linear")
     x = left + LEFT
-    for (name, series), colour in zip(curve["series"].items(), COLOURS):
+    for name, series in curve["series"].items():
+        colour = COLOURS.get(name, COLOURS["stager"])
         path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in series)
         yield f'<polyline points="{path}" class="line" stroke="{colour}"/>'
         yield from (f'<circle cx="{across.at(x):.1f}" cy="{up.at(y):.1f}" r="3" fill="{colour}"><title>{x:,}: {y:,.4g}</title></circle>'
                     for x, y in series)
+        if len(curve["series"]) == 1:
+            continue
         yield f'<rect x="{x}" y="31" width="10" height="10" rx="2" fill="{colour}"/>'
         yield text(x + 14, 40, name, "start")
         x += 26 + 6.6 * len(name)

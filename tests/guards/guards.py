@@ -49,7 +49,7 @@ def per_one(measure, size):
 def run_jobs(binaries, what, count):
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=measured", binaries / "guard_jobs",
-         what, str(count)], capture_output=True, text=True, env=os.environ | PLAIN, timeout=300, check=False)
+         what, str(count), "2"], capture_output=True, text=True, env=os.environ | PLAIN, timeout=300, check=False)
     if done.returncode != 0:
         sys.exit(f"guard_jobs {what}: {done.stderr}")
     counted = json.loads(done.stdout)

@@ -1,9 +1,9 @@
 /* Counts what a job costs the workers' own code: the whole of it, linked as it is, but for librdkafka, the
  * drivers of distribution points and the clock (instant.h). Prints one JSON object a phase.
  *
- *   guard_jobs held N       updates of versions that do not exist: accepted and held
- *   guard_jobs staged N     N packages of one file, create and update, two distribution points
- *   guard_jobs switched N   what an updater then does
+ *   guard_jobs held N POINTS       updates of versions that do not exist: accepted and held
+ *   guard_jobs staged N POINTS     N packages of one file, created and updated on so many distribution points
+ *   guard_jobs switched N POINTS   what an updater then does
  *
  * Callgrind counts instructions within measured() (tests/guards/guards.py); allocations are counted here. */
 #include "base/log.h"
@@ -101,7 +101,7 @@ static void make_held(struct kafka *kafka, int count)
 		add(kafka, package,
 		        memory_format(
 		                "{\"type\": \"update\", \"job_id\": \"job-%05d\", \"package_id\": \"%s\", "
-		                "\"version\": \"1.0\", \"distribution_points\": [\"paris\"], "
+		                "\"version\": \"1.0\", \"distribution_points\": [\"dp0\"], "
 		                "\"requested_by\": \"bench@example\", \"annotations\": {\"ticket\": "
 		                "\"OPS-12345\", \"note\": \"a text of some length to make three hundred "
 		                "bytes\"}}",
@@ -130,28 +130,31 @@ static void make_staged(struct kafka *kafka, int count)
 
 /* ---- the workers */
 
-static void *open_stager(void)
+static void *open_stager(int points)
 {
-	static const char points[] =
-	        "{\"distribution_points\": ["
-	        "{\"name\": \"paris\", \"url\": \"file:///srv/dp/paris/\", \"groups\": [\"all\"]},"
-	        "{\"name\": \"tokyo\", \"url\": \"file:///srv/dp/tokyo/\", \"groups\": [\"all\"]}],"
-	        "\"sources\": [{\"prefix\": \"file:///srv/src/\"}]}";
 	struct stager_setup setup = {.distribution = instant_distribution(),
 	        .catalogue_path = "/",
 	        .limits = gate_limits_default,
 	        .manifests_bytes_max = 64 << 20,
 	        .watch_interval_ms = 30000};
+	struct buffer text;
 	struct error err;
 
-	if (catalogue_parse(view_text(points), "/", &setup.catalogue, &err) != STATUS_OK) {
+	buffer_init(&text, 1 << 20);
+	for (int i = 0; i < points; i++)
+		buffer_add_format(&text,
+		        "%s{\"name\": \"dp%d\", \"url\": \"file:///srv/dp/%d/\", \"groups\": [\"all\"]}",
+		        i ? "," : "{\"distribution_points\": [", i, i);
+	buffer_add_format(&text, "], \"sources\": [{\"prefix\": \"file:///srv/src/\"}]}");
+	if (catalogue_parse(buffer_view(&text), "/", &setup.catalogue, &err) != STATUS_OK) {
 		fprintf(stderr, "%s\n", err.message);
 		exit(1);
 	}
+	buffer_release(&text);
 	return stager_new(&setup);
 }
 
-static void run_stager(struct kafka *kafka, bool counts)
+static void run_stager(struct kafka *kafka, int points, bool counts)
 {
 	const struct worker_spec spec = {.role = "stager",
 	        .input = TOPIC_JOBS,
@@ -161,7 +164,7 @@ static void run_stager(struct kafka *kafka, bool counts)
 	        .machine = stager_machine,
 	        .effector = stager_effector};
 
-	run(&spec, open_stager(), kafka, counts);
+	run(&spec, open_stager(points), kafka, counts);
 }
 
 static void run_updater(struct kafka *kafka)
@@ -177,25 +180,25 @@ static void run_updater(struct kafka *kafka)
 
 int main(int argc, char **argv)
 {
-	const char *what = argc == 3 ? argv[1] : "";
-	int count = argc == 3 ? atoi(argv[2]) : 0;
+	const char *what = argc == 4 ? argv[1] : "";
+	int count = argc == 4 ? atoi(argv[2]) : 0, points = argc == 4 ? atoi(argv[3]) : 0;
 	struct kafka kafka = {.input = memory_alloc((size_t)count * 2 * sizeof(struct record))};
 
 	log_set_level(LOG_WARN);
 	json_object_seed(1); /* else by chance, and with it how its tables fill */
 	if (strcmp(what, "held") == 0) {
 		make_held(&kafka, count);
-		run_stager(&kafka, true);
+		run_stager(&kafka, points, true);
 	} else if (strcmp(what, "staged") == 0) {
 		make_staged(&kafka, count);
-		run_stager(&kafka, true);
+		run_stager(&kafka, points, true);
 	} else if (strcmp(what, "switched") == 0) {
 		make_staged(&kafka, count);
 		kafka.keeps = true;
-		run_stager(&kafka, false);
+		run_stager(&kafka, points, false);
 		run_updater(&(struct kafka){.input = kafka.passed_on, .input_count = kafka.passed_on_count});
 	} else {
-		fprintf(stderr, "usage: guard_jobs held|staged|switched N\n");
+		fprintf(stderr, "usage: guard_jobs held|staged|switched N POINTS\n");
 		return 2;
 	}
 	return 0;
