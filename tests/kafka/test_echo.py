@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -68,10 +68,14 @@ class World:
         reader = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": self.prefix + "watch"})
 
         def ends():
-            return sum(reader.get_watermark_offsets(TopicPartition(self.prefix + "out", p), timeout=10 * SLOW)[1]
-                       for p in range(PARTITIONS))
-        enough = ends() + more
-        wait_until(f"{more} more outputs", lambda: ends() >= enough)
+            """None while the broker is not its old self again."""
+            try:
+                return sum(reader.get_watermark_offsets(TopicPartition(self.prefix + "out", p), timeout=10 * SLOW)[1]
+                           for p in range(PARTITIONS))
+            except KafkaException:
+                return None
+        enough = wait_until("the ends of the outputs", lambda: (end := ends()) is not None and end + more)
+        wait_until(f"{more} more outputs", lambda: (ends() or 0) >= enough)
         reader.close()
 
     def produce(self, rounds=1):
