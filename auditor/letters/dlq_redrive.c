@@ -36,8 +36,9 @@ static const struct command_spec redrive_command = {
                 "way is mended (a worker that was too old for them, a limit that was raised). Where the "
                 "record itself is wrong, send a corrected job instead. Needs leave to write jobs; all else "
                 "that this program does only reads. Where one of those named cannot be redriven, none is.",
-        .examples = "holdpoint-auditor dlq redrive dlq/3@17 dlq/3@18 -b localhost:9092\n"
-                    "holdpoint-auditor dlq redrive --all --reason overloaded --dry-run -b localhost:9092\n",
+        .examples =
+                "holdpoint-auditor dlq redrive dlq/3@17 dlq/3@18 -b localhost:9092\n"
+                "holdpoint-auditor dlq redrive --all --reason unknown_field --dry-run -b localhost:9092\n",
         .options = redrive_options,
         .kafka = true,
         .most_arguments = 1000,
