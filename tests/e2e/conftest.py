@@ -12,6 +12,11 @@ numbers = itertools.count(1)
 passed = pytest.StashKey()
 
 
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first, so that nobody waits for it in the end."""
+    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("slow")))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

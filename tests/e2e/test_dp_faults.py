@@ -173,6 +173,7 @@ def test_a_replaced_point_is_an_alarm_until_its_loss_is_confirmed_and_then_serve
     wait_until("version 1.0 staged again on the new disk", lambda: (base / "DISK/manifests/1.0.json").exists(), 60)
 
 
+@pytest.mark.slow
 def test_a_worker_stalled_inside_an_upload_cannot_harm_what_its_successor_staged(pipeline, tmp_path):
     with bad_point(tmp_path / "slow") as (url, fault):
         add_bad_point(pipeline, url)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 
+import pytest
 from confluent_kafka.admin import AdminClient
 
 from harness import BIN, SLOW, TOPICS, wait_until
@@ -99,6 +100,7 @@ def load(system, number, pick):
     return jobs, ["c-" + str(number), "u-" + str(number)]
 
 
+@pytest.mark.slow
 def test_a_follower_killed_twenty_times_while_jobs_run_ends_with_what_one_clean_run_has(pipeline, tmp_path):
     seed = int(os.environ.get("HOLDPOINT_TEST_SEED", time.time_ns() % 1000000))
     print(f"seed {seed}: HOLDPOINT_TEST_SEED={seed} repeats the choices")
@@ -194,6 +196,7 @@ def made_dump(path, packages, partitions=4):
     return len(lines)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_of_a_long_log_leaves_the_file_whole_and_the_next_goes_on(tmp_path):
     seed = int(os.environ.get("HOLDPOINT_TEST_SEED", time.time_ns() % 1000000))
     print(f"seed {seed}: HOLDPOINT_TEST_SEED={seed} repeats the choices")

@@ -4,6 +4,8 @@ import random
 import re
 import time
 
+import pytest
+
 import checker
 from harness import SLOW, wait_until
 from test_order import assert_kept, jobs_for, start_all
@@ -27,6 +29,7 @@ def workload(system, packages, pick):
     return jobs, names, last
 
 
+@pytest.mark.slow
 def test_kills_of_all_workers_at_random_moments_lose_and_double_nothing(pipeline):
     seed = int(os.environ.get("HOLDPOINT_TEST_SEED", time.time_ns() % 1000000))
     print(f"seed {seed}: HOLDPOINT_TEST_SEED={seed} repeats the choices")

@@ -401,6 +401,7 @@ def test_a_dump_is_served_without_any_kafka(system, tmp_path):
     assert auditor.worker.stop() == 0
 
 
+@pytest.mark.slow
 def test_kafka_goes_and_comes_back(tmp_path):
     with harness.kafka(tmp_path / "kafka") as address:
         system = harness.System(address, tmp_path, "away.")

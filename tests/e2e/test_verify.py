@@ -210,6 +210,7 @@ def test_real_logs_with_killed_workers_and_re_routed_jobs_are_clean(pipeline):
     assert verdict.summary["jobs_rerouted"] > 0 and verdict.summary["updated_proven"] > 10
 
 
+@pytest.mark.slow
 def test_a_real_replaced_point_is_clean(pipeline):
     start_all(pipeline)
     create, update = jobs_for(pipeline, "DISK", "1.0", ["paris"], tag="1")
