@@ -65,18 +65,19 @@ class World:
 
     def wait_outputs(self, more=4 * KEYS):
         """Until so many more outputs are there than now: the workers work."""
-        reader = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": self.prefix + "watch"})
-
         def ends():
-            """None while the broker is not its old self again."""
+            """None while the broker is not its old self again. Each time by a new client: one that asked while nobody led may
+            hold on to that for minutes."""
+            reader = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": self.prefix + "watch"})
             try:
-                return sum(reader.get_watermark_offsets(TopicPartition(self.prefix + "out", p), timeout=10 * SLOW)[1]
+                return sum(reader.get_watermark_offsets(TopicPartition(self.prefix + "out", p), timeout=5 * SLOW)[1]
                            for p in range(PARTITIONS))
             except KafkaException:
                 return None
+            finally:
+                reader.close()
         enough = wait_until("the ends of the outputs", lambda: (end := ends()) is not None and end + more)
         wait_until(f"{more} more outputs", lambda: (ends() or 0) >= enough)
-        reader.close()
 
     def produce(self, rounds=1):
         for _ in range(rounds):
