@@ -106,19 +106,14 @@ static void run(struct pool_work *work)
 
 /* ---- the same files again */
 
-static bool is_same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool has_same_sources(const struct parcel *a, const struct parcel *b)
 {
-	if (a->count != b->count || !is_same_text(a->source_folder, b->source_folder))
+	if (a->count != b->count || !text_equal(a->source_folder, b->source_folder))
 		return false;
 	for (size_t i = 0; i < a->count; i++) {
 		const struct parcel_file *one = &a->files[i], *other = &b->files[i];
 		if (one->size != other->size || strcmp(one->digest, other->digest) != 0 ||
-		        !is_same_text(one->source, other->source))
+		        !text_equal(one->source, other->source))
 			return false;
 	}
 	return true;
