@@ -10,21 +10,43 @@ struct packed {
 	char bytes[]; /* name, value, name, value …, as pack_view() writes them */
 };
 
-static void add_row(struct view name, struct view value, void *context)
+enum { ROWS_MAX = 64 << 20 };
+
+static void take_row(struct row_writer *writer)
 {
-	pack_view(context, name);
-	pack_view(context, value);
+	struct packer *packer = (struct packer *)writer;
+
+	packer->rows.full |= writer->name.full || writer->value.full;
+	pack_view(&packer->rows, buffer_view(&writer->name));
+	pack_view(&packer->rows, buffer_view(&writer->value));
 }
 
-struct packed *packed_of(const struct machine *machine, const void *state, struct buffer *scratch)
+void packer_init(struct packer *packer)
 {
-	buffer_clear(scratch);
-	if (!machine->state_save || !machine->state_save(state, add_row, scratch) || scratch->full)
+	packer->writer.take = take_row;
+	buffer_init(&packer->writer.name, OUTBOX_VALUE_MAX);
+	buffer_init(&packer->writer.value, OUTBOX_VALUE_MAX);
+	buffer_init(&packer->rows, ROWS_MAX);
+}
+
+void packer_release(struct packer *packer)
+{
+	buffer_release(&packer->writer.name);
+	buffer_release(&packer->writer.value);
+	buffer_release(&packer->rows);
+}
+
+struct packed *packed_of(struct packer *packer, const struct machine *machine, const void *state)
+{
+	const struct buffer *rows = &packer->rows;
+
+	buffer_clear(&packer->rows);
+	if (!machine->state_save || !machine->state_save(state, &packer->writer) || rows->full)
 		return NULL;
-	struct packed *packed = memory_alloc(sizeof(*packed) + scratch->len);
-	packed->len = scratch->len;
-	if (scratch->len)
-		memcpy(packed->bytes, scratch->data, scratch->len);
+	struct packed *packed = memory_alloc(sizeof(*packed) + rows->len);
+	packed->len = rows->len;
+	if (rows->len)
+		memcpy(packed->bytes, rows->data, rows->len);
 	return packed;
 }
 

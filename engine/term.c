@@ -2,15 +2,12 @@
 
 #include "base/map.h"
 #include "base/memory.h"
-#include "engine/packed.h"
 #include "engine/route.h"
 #include "engine/rows.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PACKED_MAX = 64 << 20 };
 
 struct term *term_new(const struct worker_spec *spec, void *shell, int32_t partition, uint64_t number,
         uint32_t lane_limit, uint32_t recent_states)
@@ -29,7 +26,7 @@ struct term *term_new(const struct worker_spec *spec, void *shell, int32_t parti
 	term->rows = rows_new();
 	term->others = map_new();
 	term->recent_most = recent_states && recent_states < TERM_RECENT ? recent_states : TERM_RECENT;
-	buffer_init(&term->scratch, PACKED_MAX);
+	packer_init(&term->packer);
 	return term;
 }
 
@@ -45,7 +42,7 @@ void term_free(struct term *term)
 	timers_free(term->timers);
 	timers_free(term->oldest);
 	store_free(term->store, term->spec->machine.state_free);
-	buffer_release(&term->scratch);
+	packer_release(&term->packer);
 	free(term->touched);
 	free(term);
 }
@@ -75,7 +72,7 @@ static void put_away(struct term *term, struct cell *cell)
 
 	if (cell->is_packed || !is_at_rest(cell))
 		return; /* once it rests it was touched and settled, and so comes by again */
-	packed = packed_of(&term->spec->machine, cell->state, &term->scratch);
+	packed = packed_of(&term->packer, &term->spec->machine, cell->state);
 	if (!packed)
 		return;
 	term->spec->machine.state_free(cell->state);
@@ -157,20 +154,29 @@ static void touch(struct term *term, struct cell *cell)
 	term->touched[term->touched_count++] = cell;
 }
 
+static void apply(struct term *term, void *state, struct event *event, int64_t now_ms, struct outbox *outbox)
+{
+	struct view none = {NULL, 0};
+
+	event->waiting = term->waiting;
+	outbox_about(outbox, event->key, event->record ? event->record->traceparent : none);
+	term->spec->machine.apply(term->shell, state, event, now_ms, outbox);
+}
+
+static void note_applied(struct term *term, struct cell *cell)
+{
+	note_waiting(term, cell);
+	touch(term, cell);
+}
+
 void term_apply(
         struct term *term, struct cell *cell, struct event *event, int64_t now_ms, struct outbox *outbox)
 {
 	if (cell)
 		need_state(term, cell);
-	event->waiting = term->waiting;
-	struct view none = {NULL, 0};
-
-	outbox_about(outbox, event->key, event->record ? event->record->traceparent : none);
-	term->spec->machine.apply(term->shell, cell ? cell->state : NULL, event, now_ms, outbox);
-	if (!cell)
-		return;
-	note_waiting(term, cell);
-	touch(term, cell);
+	apply(term, cell ? cell->state : NULL, event, now_ms, outbox);
+	if (cell)
+		note_applied(term, cell);
 }
 
 void term_notify(
@@ -184,9 +190,7 @@ void term_notify(
 		return;
 	}
 	void *state = packed_open(machine, term->shell, cell_key(cell), cell->packed);
-	event->waiting = term->waiting;
-	outbox_about(outbox, event->key, (struct view){NULL, 0});
-	machine->apply(term->shell, state, event, now_ms, outbox);
+	apply(term, state, event, now_ms, outbox);
 	if (outbox_count(outbox) == said && !outbox_is_overfull(outbox)) {
 		machine->state_free(state); /* every change is a row: it is what its bytes say */
 		return;
@@ -194,8 +198,7 @@ void term_notify(
 	free(cell->packed);
 	cell->state = state;
 	cell->is_packed = false;
-	note_waiting(term, cell);
-	touch(term, cell);
+	note_applied(term, cell);
 }
 
 /* False: there was nothing left of it, and it is gone. */

@@ -2,6 +2,7 @@
 #define ENGINE_TERM_H
 
 #include "engine/effects_table.h"
+#include "engine/packed.h"
 #include "engine/progress.h"
 #include "engine/store.h"
 #include "engine/timers.h"
@@ -29,7 +30,7 @@ struct term {
 	int64_t row_count;
 	struct cell *recent[TERM_RECENT]; /* whose states are not packed though they may be at rest; a ring */
 	size_t recent_next, recent_most;
-	struct buffer scratch;
+	struct packer packer;
 	struct cell **touched;
 	size_t touched_count, touched_capacity;
 };

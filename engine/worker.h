@@ -57,6 +57,20 @@ struct waiting {
 	int64_t since_ms;
 };
 
+/* Where a state writes its rows: each into name and value, which are empty and the writer's own, and then
+ * says so. */
+struct row_writer {
+	struct buffer name, value;
+	void (*take)(struct row_writer *writer); /* looks at name and value, and whether one became full */
+};
+
+static inline void row_written(struct row_writer *writer)
+{
+	writer->take(writer);
+	buffer_clear(&writer->name);
+	buffer_clear(&writer->value);
+}
+
 /* The pure side: one state per key. */
 struct machine {
 	void *(*state_new)(void *shell, struct view key);
@@ -64,10 +78,9 @@ struct machine {
 	/* One row as last written; rows arrive in any order. A newer schema or a row it cannot read is
 	 * STATUS_FATAL: the shard is refused with these words. */
 	enum status (*state_load)(void *state, struct view row, struct view value, struct error *err);
-	/* Gives all rows that would be loaded, so that the state may be kept as their bytes until its next
+	/* Writes all rows that would be loaded, so that the state may be kept as their bytes until its next
 	 * event; false: it is not to be put away now. NULL: it never is. */
-	bool (*state_save)(const void *state, void (*row)(struct view name, struct view value, void *context),
-	        void *context);
+	bool (*state_save)(const void *state, struct row_writer *out);
 	bool (*state_is_empty)(const void *state); /* nothing left to remember: it may be freed */
 	/* Changes the state, and says all that follows in out: every changed row, so that loading the rows
 	 * gives an equal state. Cannot fail: a bad record is a decision too. state is NULL for a record whose

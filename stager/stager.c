@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAVED_MAX = 1 << 20 /* of a row; Kafka takes no larger ones */ };
-
 static void *state_new(void *shell, struct view key)
 {
 	struct stager *stager = shell;
@@ -37,35 +35,19 @@ static enum status state_load(void *state, struct view row, struct view value, s
 	return gate_row_load(state, row, value, err);
 }
 
-struct saving {
-	void (*row)(struct view name, struct view value, void *context);
-	void *context;
-	struct buffer name, value;
-};
-
-static void save_row(const struct gate_row *row, void *context)
+static void write_row(const struct gate_row *row, void *context)
 {
-	struct saving *saving = context;
+	struct row_writer *out = context;
 
-	buffer_clear(&saving->name);
-	buffer_clear(&saving->value);
-	gate_row_name(row, &saving->name);
-	gate_row_value(row, &saving->value);
-	saving->row(buffer_view(&saving->name), buffer_view(&saving->value), saving->context);
+	gate_row_name(row, &out->name);
+	gate_row_value(row, &out->value);
+	row_written(out);
 }
 
-static bool state_save(
-        const void *state, void (*row)(struct view name, struct view value, void *context), void *context)
+static bool state_save(const void *state, struct row_writer *out)
 {
-	struct saving saving = {.row = row, .context = context};
-
-	buffer_init(&saving.name, SAVED_MAX);
-	buffer_init(&saving.value, SAVED_MAX);
-	gate_rows(state, save_row, &saving);
-	bool whole = !saving.name.full && !saving.value.full;
-	buffer_release(&saving.name);
-	buffer_release(&saving.value);
-	return whole;
+	gate_rows(state, write_row, out);
+	return true;
 }
 
 /* One call of the machine's apply(). */

@@ -188,56 +188,39 @@ void switch_row_write(const struct switch_fact *fact, struct buffer *name, struc
 
 /* ---- all of a state's ---- */
 
-struct saving {
-	void (*row)(struct view name, struct view value, void *context);
-	void *context;
-	struct buffer name, value;
-};
-
-static void save(struct saving *saving, const struct switch_fact *fact)
-{
-	buffer_clear(&saving->name);
-	buffer_clear(&saving->value);
-	switch_row_write(fact, &saving->name, &saving->value);
-	saving->row(buffer_view(&saving->name), buffer_view(&saving->value), saving->context);
-}
-
-static void save_tally(struct saving *saving, const struct switch_tally *tally)
+static void tally_rows(const struct switch_tally *tally,
+        void (*row)(const struct switch_fact *row, void *context), void *context)
 {
 	for (size_t i = 0; i < tally->outcomes.count; i++)
-		save(saving, &(struct switch_fact){.kind = FACT_OUTCOME_ROW,
-		                     .tally = tally,
-		                     .outcome = tally->outcomes.items[i]});
+		row(&(struct switch_fact){.kind = FACT_OUTCOME_ROW,
+		            .tally = tally,
+		            .outcome = tally->outcomes.items[i]},
+		        context);
 }
 
-static void save_all(struct saving *saving, const struct switch_state *state)
+static bool has_attempt(const struct switch_state *state)
 {
-	for (size_t i = 0; i < state->staged.count; i++)
-		save(saving,
-		        &(struct switch_fact){.kind = FACT_STAGED_ROW, .staged = state->staged.items[i]});
-	for (size_t i = 0; i < state->points.count; i++)
-		save(saving, &(struct switch_fact){.kind = FACT_POINT_ROW, .point = state->points.items[i]});
-	for (size_t i = 0; i < state->tallies.count; i++)
-		save_tally(saving, state->tallies.items[i]);
-	if (state->ended_count)
-		save(saving, &(struct switch_fact){.kind = FACT_ENDED_ROW, .state = state});
-}
-
-bool switch_rows(const struct switch_state *state,
-        void (*row)(struct view name, struct view value, void *context), void *context)
-{
-	struct saving saving = {.row = row, .context = context};
-
 	for (size_t i = 0; i < state->points.count; i++)
 		if (((const struct switch_point *)state->points.items[i])->phase == POINT_DUE)
-			return false;
-	buffer_init(&saving.name, SWITCH_ROW_MAX);
-	buffer_init(&saving.value, SWITCH_RECORD_MAX);
-	save_all(&saving, state);
-	bool whole = !saving.name.full && !saving.value.full;
-	buffer_release(&saving.name);
-	buffer_release(&saving.value);
-	return whole;
+			return true;
+	return false;
+}
+
+bool switch_rows(const struct switch_state *state, void (*row)(const struct switch_fact *row, void *context),
+        void *context)
+{
+	if (has_attempt(state))
+		return false;
+	for (size_t i = 0; i < state->staged.count; i++)
+		row(&(struct switch_fact){.kind = FACT_STAGED_ROW, .staged = state->staged.items[i]},
+		        context);
+	for (size_t i = 0; i < state->points.count; i++)
+		row(&(struct switch_fact){.kind = FACT_POINT_ROW, .point = state->points.items[i]}, context);
+	for (size_t i = 0; i < state->tallies.count; i++)
+		tally_rows(state->tallies.items[i], row, context);
+	if (state->ended_count)
+		row(&(struct switch_fact){.kind = FACT_ENDED_ROW, .state = state}, context);
+	return true;
 }
 
 void switch_record_write(const struct switch_fact *fact, struct buffer *value)

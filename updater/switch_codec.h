@@ -18,10 +18,10 @@ enum { SWITCH_ROW_SCHEMA = 2, SWITCH_ROW_MAX = 4096, SWITCH_RECORD_MAX = 900000 
 void switch_row_write(const struct switch_fact *fact, struct buffer *name, struct buffer *value);
 bool switch_fact_is_row(const struct switch_fact *fact);
 
-/* Every row of a state, as the rows' bytes. False: it has an attempt that may be under way, whose answer
- * nobody would know after its rows were loaded again; or a row is too long. */
-bool switch_rows(const struct switch_state *state,
-        void (*row)(struct view name, struct view value, void *context), void *context);
+/* Every row that the state has, as facts to be written. False, and none: it has an attempt that may be under
+ * way, whose answer nobody would know after its rows were loaded again. */
+bool switch_rows(const struct switch_state *state, void (*row)(const struct switch_fact *row, void *context),
+        void *context);
 
 /* For UPDATED and the statuses: the record's JSON. */
 void switch_record_write(const struct switch_fact *fact, struct buffer *value);

@@ -24,10 +24,17 @@ static enum status updater_state_load(void *state, struct view row, struct view 
 	return switch_row_load(state, row, value, err);
 }
 
-static bool updater_state_save(
-        const void *state, void (*row)(struct view name, struct view value, void *context), void *context)
+static void write_row(const struct switch_fact *row, void *context)
 {
-	return switch_rows(state, row, context);
+	struct row_writer *out = context;
+
+	switch_row_write(row, &out->name, &out->value);
+	row_written(out);
+}
+
+static bool updater_state_save(const void *state, struct row_writer *out)
+{
+	return switch_rows(state, write_row, out);
 }
 
 static bool updater_state_is_empty(const void *state)

@@ -165,31 +165,38 @@ static enum status pair_load(void *state, struct view row, struct view value, st
 	return pair->inner->machine.state_load(pair->state, row, value, err);
 }
 
+/* Hands on the rows of the state within, each once it was compared. */
 struct saving {
+	struct row_writer writer; /* first */
+	struct row_writer *out;
 	const struct pair *pair;
-	void (*row)(struct view name, struct view value, void *context);
-	void *context;
 	size_t count;
 };
 
-static void save_row(struct view name, struct view value, void *context)
+static void save_row(struct row_writer *writer)
 {
-	struct saving *saving = context;
+	struct saving *saving = (struct saving *)writer;
+	struct view name = buffer_view(&writer->name), value = buffer_view(&writer->value);
 	const struct row *row = find_row(saving->pair, name);
 
 	if (!row || !view_equal(row->value, value))
 		world_violation("pair", "row %.*s is put away as nobody wrote it", (int)name.len, name.data);
 	saving->count++;
-	saving->row(name, value, saving->context);
+	buffer_add(&saving->out->name, name.data, name.len);
+	buffer_add(&saving->out->value, value.data, value.len);
+	row_written(saving->out);
 }
 
-static bool pair_save(
-        const void *state, void (*row)(struct view name, struct view value, void *context), void *context)
+static bool pair_save(const void *state, struct row_writer *out)
 {
 	const struct pair *pair = state;
-	struct saving saving = {pair, row, context, 0};
-	bool put_away = pair->inner->machine.state_save(pair->state, save_row, &saving);
+	struct saving saving = {.writer.take = save_row, .out = out, .pair = pair};
 
+	buffer_init(&saving.writer.name, out->name.max);
+	buffer_init(&saving.writer.value, out->value.max);
+	bool put_away = pair->inner->machine.state_save(pair->state, &saving.writer);
+	buffer_release(&saving.writer.name);
+	buffer_release(&saving.writer.value);
 	if (put_away && saving.count != pair->count)
 		world_violation("pair", "%zu rows are put away, and it has %zu", saving.count, pair->count);
 	if (put_away)

@@ -81,19 +81,22 @@ static enum status state_load(void *value, struct view row, struct view words, s
 	return STATUS_OK;
 }
 
-static bool state_save(
-        const void *value, void (*row)(struct view name, struct view value, void *context), void *context)
+static bool state_save(const void *value, struct row_writer *out)
 {
 	const struct toy_state *state = value;
-	char words[24];
 
 	if (state->want_count > 0)
 		return false;
-	if (state->text)
-		row(view_text("text"), view_text(state->text), context);
-	snprintf(words, sizeof(words), "%" PRId64, state->wake_at);
-	if (state->wake_at != INT64_MAX)
-		row(view_text("wake"), view_text(words), context);
+	if (state->text) {
+		buffer_add_text(&out->name, "text");
+		buffer_add_text(&out->value, state->text);
+		row_written(out);
+	}
+	if (state->wake_at != INT64_MAX) {
+		buffer_add_text(&out->name, "wake");
+		buffer_add_format(&out->value, "%" PRId64, state->wake_at);
+		row_written(out);
+	}
 	toy_put_away++;
 	return true;
 }

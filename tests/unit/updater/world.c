@@ -132,17 +132,24 @@ struct given {
 	size_t count;
 };
 
-static void meet_row(struct view name, struct view value, void *context)
+static void meet_row(const struct switch_fact *row, void *context)
 {
 	struct given *given = context;
 	const struct world *world = given->world;
+	struct buffer name, value;
 	size_t i = 0;
 
-	while (i < world->row_count && !view_is(name, world->rows[i].name))
+	buffer_init(&name, SWITCH_ROW_MAX);
+	buffer_init(&value, SWITCH_RECORD_MAX);
+	switch_row_write(row, &name, &value);
+	cr_assert(!name.full && !value.full);
+	while (i < world->row_count && !view_is(buffer_view(&name), world->rows[i].name))
 		i++;
-	cr_assert_lt(i, world->row_count, "nobody wrote the row %.*s", (int)name.len, name.data);
-	cr_assert(view_equal(value, (struct view){world->rows[i].value, world->rows[i].len}));
+	cr_assert_lt(i, world->row_count, "nobody wrote the row %s", name.data);
+	cr_assert(view_equal(buffer_view(&value), (struct view){world->rows[i].value, world->rows[i].len}));
 	given->count++;
+	buffer_release(&name);
+	buffer_release(&value);
 }
 
 /* What is put away is what was written. */
