@@ -40,6 +40,13 @@ static void open_with_little_room(void)
 	world_open(NULL);
 }
 
+static void open_with_a_hundred_at_rest(void)
+{
+	world_open(NULL);
+	for (int key = 0; key < 100; key++)
+		fake_row(world.kafka, row_key(key, "text"), "old");
+}
+
 Test(shard_rest, a_state_that_was_put_away_knows_what_it_knew, .fini = fini)
 {
 	open_with_little_room();
@@ -81,9 +88,7 @@ Test(shard_rest, comes_back_after_what_was_waited_for, .fini = fini)
 
 Test(shard_rest, is_what_a_restore_leaves_it_at, .fini = fini)
 {
-	world_open(NULL);
-	for (int key = 0; key < 100; key++)
-		fake_row(world.kafka, row_key(key, "text"), "old");
+	open_with_a_hundred_at_rest();
 	fake_row(world.kafka, row_key(7, "text"), NULL);
 	send(8, "get");
 	send(7, "get");
@@ -96,9 +101,7 @@ Test(shard_rest, is_what_a_restore_leaves_it_at, .fini = fini)
 
 Test(shard_rest, outlasts_a_notice_that_changes_nothing, .fini = fini)
 {
-	world_open(NULL);
-	for (int key = 0; key < 100; key++)
-		fake_row(world.kafka, row_key(key, "text"), "old");
+	open_with_a_hundred_at_rest();
 	shard_notice(world.shard, "news", view_text("quiet"));
 	send(8, "get");
 	world_run();
@@ -108,9 +111,7 @@ Test(shard_rest, outlasts_a_notice_that_changes_nothing, .fini = fini)
 
 Test(shard_rest, ends_with_a_notice_that_changes_something, .fini = fini)
 {
-	world_open(NULL);
-	for (int key = 0; key < 100; key++)
-		fake_row(world.kafka, row_key(key, "text"), "old");
+	open_with_a_hundred_at_rest();
 	shard_notice(world.shard, "news", view_text("loud"));
 	world_run();
 	cr_assert_eq(world_outputs("news loud"), 100);

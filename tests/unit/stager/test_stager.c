@@ -321,35 +321,6 @@ Test(stager, asks_for_the_record_when_the_manifest_is_not_at_hand)
 static const struct transfer_result nothing_sealed_there = {.status = STATUS_REJECT,
         .err = {.status = STATUS_REJECT, .code = "manifest_lost", .message = "it is not known any more"}};
 
-static const struct transfer_result outside_all_sources = {.status = STATUS_REJECT,
-        .err = {.status = STATUS_REJECT, .code = "source_forbidden", .message = "not below any source"}};
-static const struct transfer_result not_to_be_read = {.status = STATUS_REJECT,
-        .err = {.status = STATUS_REJECT, .code = "source_refused", .message = "answered 403"}};
-
-/* What the catalogue forbids it will forbid again; what a source refuses it may give a moment later. */
-Test(stager, tries_a_forbidden_source_once_and_a_refused_one_again)
-{
-	struct shell shell;
-	struct completion token;
-	int64_t offset;
-
-	shell_open(&shell);
-	send(&shell, CREATE);
-	cr_assert_eq(start(&shell, "1.0/paris/1", &token, NULL, false, &offset), EFFECT_STARTED);
-	end_transfer(&shell, &not_to_be_read);
-	cr_assert_str_eq(
-	        complete(&shell, "1.0/paris/1", &token), "distribution_point retrying source_refused; ");
-	shell_close(&shell);
-
-	shell_open(&shell);
-	send(&shell, CREATE);
-	cr_assert_eq(start(&shell, "1.0/paris/1", &token, NULL, false, &offset), EFFECT_STARTED);
-	end_transfer(&shell, &outside_all_sources);
-	cr_assert_str_eq(complete(&shell, "1.0/paris/1", &token),
-	        "distribution_point failed source_forbidden; c1 failed source_forbidden; ");
-	shell_close(&shell);
-}
-
 Test(stager, stages_what_is_sealed_there_when_the_log_no_longer_has_the_record_and_else_fails)
 {
 	struct shell shell;
@@ -379,7 +350,8 @@ Test(stager, stages_what_is_sealed_there_when_the_log_no_longer_has_the_record_a
 	shell_close(&shell);
 }
 
-Test(stager, says_whose_fault_a_failed_transfer_was)
+/* What the catalogue forbids it will forbid again; what a source refuses it may give a moment later. */
+Test(stager, says_whose_fault_a_failed_transfer_was_and_tries_again_where_that_may_help)
 {
 	static const struct {
 		enum status status;
@@ -387,6 +359,9 @@ Test(stager, says_whose_fault_a_failed_transfer_was)
 	} cases[] = {
 	        {STATUS_RETRY, "dp_unreachable", "distribution_point retrying dp_unreachable; "},
 	        {STATUS_REJECT, "source_missing", "distribution_point retrying source_missing; "},
+	        {STATUS_REJECT, "source_refused", "distribution_point retrying source_refused; "},
+	        {STATUS_REJECT, "source_forbidden",
+	                "distribution_point failed source_forbidden; c1 failed source_forbidden; "},
 	        {STATUS_RETRY, "canceled", ""},
 	};
 
