@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -108,8 +109,9 @@ class Server:
             urllib.request.urlopen(f"{self.url}{name}", timeout=30).close()
         except urllib.error.HTTPError:
             pass
+        end = time.monotonic() + 30
         while f"/{name} " not in (text := self.log.read_text()):
-            pass
+            assert time.monotonic() < end, f"{name} is not in nginx's log within 30 s"
         return len(text) if mark else text.rindex("\n", 0, text.index(f"/{name} ")) + 1
 
     def files(self, folder, count, size):

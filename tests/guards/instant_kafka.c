@@ -1,6 +1,5 @@
 #include "base/clock.h"
 #include "base/memory.h"
-#include "engine/route.h"
 #include "tests/guards/instant.h"
 
 #include <stdio.h>
@@ -26,21 +25,6 @@ enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_
 	snprintf(claim->log_id, sizeof(claim->log_id), "log");
 	*ret_offset = 0;
 	*ret_time_ms = CLAIMED_MS;
-	return OUTCOME_OK;
-}
-
-enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t claim_offset,
-        enum status (*row)(struct view key, struct view value, void *context, struct error *err),
-        void *context, struct error *err)
-{
-	(void)kafka, (void)claim, (void)claim_offset, (void)row, (void)context, (void)err;
-	return OUTCOME_OK;
-}
-
-enum outcome kafka_open_input(
-        struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err)
-{
-	(void)kafka, (void)offset, (void)last_offset, (void)last, (void)err;
 	return OUTCOME_OK;
 }
 
@@ -81,16 +65,6 @@ enum outcome kafka_recall(
 	return OUTCOME_OK;
 }
 
-void kafka_await_turn(struct kafka *kafka)
-{
-	(void)kafka;
-}
-
-void kafka_pass_turn(struct kafka *kafka)
-{
-	(void)kafka;
-}
-
 static struct view copy(struct view view)
 {
 	return (struct view){memory_copy(view.data, view.len), view.len};
@@ -128,24 +102,7 @@ enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, stru
 	return OUTCOME_OK;
 }
 
-enum outcome kafka_still_ours(struct kafka *kafka, int64_t position, struct error *err)
-{
-	(void)kafka, (void)position, (void)err;
-	return OUTCOME_ENDED;
-}
-
-void kafka_note_position(struct kafka *kafka, int64_t position)
-{
-	(void)kafka, (void)position;
-}
-
 int64_t kafka_input_end(const struct kafka *kafka)
 {
 	return (int64_t)kafka->input_count;
-}
-
-int32_t kafka_partition_of(const struct kafka *kafka, struct view key)
-{
-	(void)kafka;
-	return route_partition(key, 1);
 }

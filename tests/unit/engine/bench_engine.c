@@ -5,7 +5,6 @@
 #include "engine/effects_table.h"
 #include "engine/kafka.h"
 #include "engine/outbox.h"
-#include "engine/route.h"
 #include "engine/shard.h"
 #include "engine/store.h"
 
@@ -102,21 +101,6 @@ enum outcome kafka_claim(struct kafka *kafka, struct claim *claim, int64_t *ret_
 	return OUTCOME_OK;
 }
 
-enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t claim_offset,
-        enum status (*row)(struct view key, struct view value, void *context, struct error *err),
-        void *context, struct error *err)
-{
-	(void)kafka, (void)claim, (void)claim_offset, (void)row, (void)context, (void)err;
-	return OUTCOME_OK;
-}
-
-enum outcome kafka_open_input(
-        struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err)
-{
-	(void)kafka, (void)offset, (void)last_offset, (void)last, (void)err;
-	return OUTCOME_OK;
-}
-
 void kafka_fingerprint(const struct record *record, char text[FINGERPRINT_SIZE])
 {
 	snprintf(text, FINGERPRINT_SIZE, "%lld", (long long)record->position.offset);
@@ -155,43 +139,16 @@ enum outcome kafka_recall(
 	return OUTCOME_OK;
 }
 
-void kafka_await_turn(struct kafka *kafka)
-{
-	(void)kafka;
-}
-
-void kafka_pass_turn(struct kafka *kafka)
-{
-	(void)kafka;
-}
-
 enum outcome kafka_commit(struct kafka *kafka, const struct outbox *outbox, struct error *err)
 {
 	(void)kafka, (void)outbox, (void)err;
 	return OUTCOME_OK;
 }
 
-enum outcome kafka_still_ours(struct kafka *kafka, int64_t position, struct error *err)
-{
-	(void)kafka, (void)position, (void)err;
-	return OUTCOME_ENDED;
-}
-
-void kafka_note_position(struct kafka *kafka, int64_t position)
-{
-	(void)kafka, (void)position;
-}
-
 int64_t kafka_input_end(const struct kafka *kafka)
 {
 	(void)kafka;
 	return RECORDS;
-}
-
-int32_t kafka_partition_of(const struct kafka *kafka, struct view key)
-{
-	(void)kafka;
-	return route_partition(key, 1);
 }
 
 static void *state_new(void *shell, struct view key)
