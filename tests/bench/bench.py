@@ -90,6 +90,7 @@ def main():
     for row in rows:
         print(row.line())
     if options.plots:
+        pathlib.Path(options.plots).mkdir(parents=True, exist_ok=True)
         plot.draw_rows([row.as_json() for row in rows], options.plots)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")

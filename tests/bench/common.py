@@ -3,10 +3,12 @@ import json
 import os
 import pathlib
 import random
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -70,6 +72,17 @@ def start_ready(made, role, *arguments, **options):
     return worker
 
 
+def cpu_seconds(pid):
+    """Of all its threads, also of those that have ended, in nanoseconds' steps: /proc/PID/stat counts in ticks of 10 ms."""
+    return time.clock_gettime((~pid << 3) | 2)  # the process's CPU clock: man 3 clock_getcpuclockid
+
+
+def metric(worker, name):
+    """The sum over its labels; of shards, those that run."""
+    text = harness.ask(worker.port, "/metrics")[1]
+    return sum(float(value) for labels, value in re.findall(rf"^{name}(\S*) (\S+)$", text, re.M) if "phase" not in labels or "running" in labels)
+
+
 def duration(made, job):
     """Seconds from the job's time in the log to its completion's."""
     sent = made.publish(job)[0]
@@ -89,6 +102,18 @@ def create_topics(bootstrap, names, config=None):
     harness.wait_until("the topics have leaders", lambda: (lambda known: all(
         name in known and len(known[name].partitions) == PARTITIONS and
         all(p.leader >= 0 for p in known[name].partitions.values()) for name in names))(admin.list_topics(timeout=10).topics))
+
+
+def tiny_packages(made, numbers, to):
+    """One small file each; their jobs: all creates, each followed by its update."""
+    jobs = []
+    for number in numbers:
+        name = f"PKG{number:06}"
+        content = made.source(name, {"tool": f"the content of package {number}".encode()})
+        jobs.append((name, json.dumps({"type": "create", "package_id": name, "version": "1.0", "content": content,
+                                       "distribution_points": [to]})))
+        jobs.append((name, json.dumps({"type": "update", "package_id": name, "version": "1.0"})))
+    return jobs
 
 
 def zipf_keys(count, packages, pick):

@@ -12,19 +12,9 @@ import time
 
 import folders
 import pipeline
-from common import PARTITIONS, Row, fill, harness, progress, start_ready, system
+from common import PARTITIONS, Row, cpu_seconds, fill, harness, metric, progress, start_ready, system, tiny_packages
 
 ROLES = ("stager", "updater", "broker")
-
-
-def cpu_seconds(pid):
-    return time.clock_gettime((~pid << 3) | 2)  # the process's CPU clock: man 3 clock_getcpuclockid
-
-
-def metric(worker, name):
-    """The sum over its labels; of shards, those that run."""
-    text = harness.ask(worker.port, "/metrics")[1]
-    return sum(float(value) for labels, value in re.findall(rf"^{name}(\S*) (\S+)$", text, re.M) if "phase" not in labels or "running" in labels)
 
 
 class Ground:
@@ -44,6 +34,9 @@ class Ground:
 
     def total(self, role, name):
         return sum(metric(worker, name) for worker in self.workers[role])
+
+    def packages(self, first, count):
+        return tiny_packages(self.made, range(first, first + count), "group:all")
 
     def memory(self):
         return self.total("stager", "holdpoint_allocated_bytes")
@@ -125,18 +118,6 @@ def grow_packages(bootstrap, quick):
                      {"MB": "memory allocated by the stager, MB"})
 
 
-def packages(made, first, count):
-    """Creates of one tiny file each for all points, and their updates."""
-    jobs = []
-    for number in range(first, first + count):
-        name = f"PKG{number:06}"
-        content = made.source(name, {"tool": f"the content of package {number}".encode()})
-        jobs.append((name, json.dumps({"type": "create", "package_id": name, "version": "1.0", "content": content,
-                                       "distribution_points": ["group:all"]})))
-        jobs.append((name, json.dumps({"type": "update", "package_id": name, "version": "1.0"})))
-    return jobs
-
-
 def grow_points(bootstrap, quick):
     """What a package costs for each distribution point that it is created and made current on; folders in memory."""
     curve, pairs = Curve(), 1_000 if quick else 4_000
@@ -145,9 +126,9 @@ def grow_points(bootstrap, quick):
         with contextlib.ExitStack() as stack:
             ground = Ground(stack, bootstrap, f"points{size}", points=size)
             first = PARTITIONS  # not counted: each point's first package, for which it is asked who it is
-            ground.update(packages(ground.made, 0, first), first * size) if size < 100 else ground.update(packages(ground.made, 0, 1), size)
+            ground.update(ground.packages(0, first), first * size) if size < 100 else ground.update(ground.packages(0, 1), size)
             count = pairs // size
-            seconds, spent = ground.update(packages(ground.made, first, count), count * size)
+            seconds, spent = ground.update(ground.packages(first, count), count * size)
             curve.add(size, spent, count * size, **{"pairs/s": count * size / seconds})
     return curve.row("growth-points", "CPU time for each point, µs", f"CPU µs of a (package, point) pair, {size:,} points", "distribution points", 1,
                      "≤ 1.2", {"pairs/s": "(package, point) pairs/s on two processors"})
@@ -158,7 +139,7 @@ def grow_files(bootstrap, quick):
     curve, files = Curve(), 2_000 if quick else 20_000
     with contextlib.ExitStack() as stack:
         ground = Ground(stack, bootstrap, "files")
-        ground.update(packages(ground.made, 0, 200), 200)  # not counted
+        ground.update(ground.packages(0, 200), 200)  # not counted
         for size in [1, 10, 100, 1_000, 10_000, *([] if quick else [100_000])]:
             count, jobs, made = min(max(files // size, 1), 2_000), [], ground.made
             for number in range(count):
@@ -185,9 +166,9 @@ def grow_workers(bootstrap, quick):
         with contextlib.ExitStack() as stack:
             ground = Ground(stack, bootstrap, f"workers{size}", each=size)
             warm = 100 if quick else 500  # not counted
-            ground.update(packages(ground.made, 0, warm), warm)
+            ground.update(ground.packages(0, warm), warm)
             before = ground.transactions()
-            seconds, spent = ground.update(packages(ground.made, warm, count), count)
+            seconds, spent = ground.update(ground.packages(warm, count), count)
             curve.add(size, spent, count, **{"packages/s": count / seconds, "transactions": (ground.transactions() - before) / count})
     return curve.row("growth-workers", "CPU time of a package, µs", "a package's CPU µs, 4 stagers and 4 updaters", "stagers, and as many updaters", 1,
                      "≤ 1.2", {"packages/s": "packages/s on two processors", "transactions": "transactions a package"}, logarithmic="", ticks=[1, 2, 3, 4])

@@ -5,18 +5,9 @@ import re
 import subprocess
 import time
 
-from common import BENCH, PARTITIONS, Row, create_topics, progress, start_ready, system
+from common import BENCH, PARTITIONS, Row, cpu_seconds, create_topics, progress, start_ready, system
 
 RSS_MB = 40
-
-
-def cpu_ns(pid):
-    """Of all threads, by the scheduler's own clock: /proc/PID/stat counts in ticks of 10 ms."""
-    total = 0
-    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):
-            total += int(path.read_text().split()[0])
-    return total
 
 
 def requests(pid):
@@ -35,10 +26,10 @@ class Idle:
 
     def __init__(self, pid, seconds):
         time.sleep(seconds / 5)  # beginning is not being idle
-        cpu, sent, began = cpu_ns(pid), requests(pid), time.monotonic()
+        cpu, sent, began = cpu_seconds(pid), requests(pid), time.monotonic()
         time.sleep(seconds)
         took = time.monotonic() - began
-        self.cpu, self.requests, self.resident = (cpu_ns(pid) - cpu) / 1e6 / took, (requests(pid) - sent) / took, resident_mb(pid)
+        self.cpu, self.requests, self.resident = 1e3 * (cpu_seconds(pid) - cpu) / took, (requests(pid) - sent) / took, resident_mb(pid)
 
     def __str__(self):
         return f"{self.cpu:.2f} ms of CPU and {self.requests:.1f} requests a second, {self.resident:.0f} MB"

@@ -1,11 +1,10 @@
 """Row 3: the whole pipeline at saturation, beside a shell loop of what people do by hand."""
 import contextlib
-import json
 import os
 import pathlib
 import subprocess
 
-from common import Row, append_times, await_records, create_topics, fill, progress, system
+from common import Row, append_times, await_records, cpu_seconds, create_topics, fill, progress, system, tiny_packages
 
 HAND = r"""
 kcat -b "$1" -C -t "$2" -o beginning -e -q -X isolation.level=read_committed | while read -r package version source; do
@@ -14,11 +13,6 @@ kcat -b "$1" -C -t "$2" -o beginning -e -q -X isolation.level=read_committed | w
 	ln -sfn "content/$version" "$3/$package/current"
 done
 """
-
-
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def broker_of(bootstrap):
@@ -32,26 +26,14 @@ def broker_of(bootstrap):
     raise AssertionError(f"no broker at {bootstrap}")
 
 
-def make_packages(made, count):
-    """One small file each; their jobs: all creates, each followed by its update."""
-    jobs = []
-    for number in range(count):
-        name = f"PKG{number:05}"
-        content = made.source(name, {"tool": f"the content of package {number}".encode()})
-        jobs.append((name, json.dumps({"type": "create", "package_id": name, "version": "1.0", "content": content,
-                                       "distribution_points": ["paris"]})))
-        jobs.append((name, json.dumps({"type": "update", "package_id": name, "version": "1.0"})))
-    return jobs
-
-
 def run_pipeline(stack, bootstrap, count):
     """Packages a second, from the first job in the log to the last package current."""
     made = system(stack, bootstrap, "pipeline")
     base = made.add_file_point("paris")
     made.ready()
-    jobs = make_packages(made, count)
+    jobs = tiny_packages(made, range(count), "paris")
     workers = {role: made.start(role) for role in ("stager", "updater")}
-    fill(bootstrap, made.prefix + "jobs", [("WARM", job.replace('"package_id": "PKG00000"', '"package_id": "WARM"')) for _, job in jobs[:2]])
+    fill(bootstrap, made.prefix + "jobs", [("WARM", job.replace('"package_id": "PKG000000"', '"package_id": "WARM"')) for _, job in jobs[:2]])
     await_records(bootstrap, made.prefix + "updated", 1)
     pids = {**{role: worker.process.pid for role, worker in workers.items()}, "broker": broker_of(bootstrap)}
     before = {name: cpu_seconds(pid) for name, pid in pids.items()}
@@ -62,7 +44,7 @@ def run_pipeline(stack, bootstrap, count):
     progress(f"{count} packages in {seconds:.2f} s; CPU a package: " +
              ", ".join(f"{name} {1e6 * spent / count:,.0f} µs" for name, spent in used.items()) +
              f"; {sum(used.values()) / seconds:.1f} processors busy with them")
-    assert (base / f"PKG{count - 1:05}" / "current" / "tool").read_bytes() == f"the content of package {count - 1}".encode()
+    assert (base / f"PKG{count - 1:06}" / "current" / "tool").read_bytes() == f"the content of package {count - 1}".encode()
     made.close()
     return count / seconds, made
 
@@ -71,12 +53,12 @@ def run_by_hand(bootstrap, made, count):
     topic = made.prefix + "byhand"
     create_topics(bootstrap, [topic])
     sources = made.folder / "src"
-    fill(bootstrap, topic, [(f"PKG{n:05}", f"PKG{n:05} 1.0 {sources}/PKG{n:05}") for n in range(count)])
+    fill(bootstrap, topic, [(f"PKG{n:06}", f"PKG{n:06} 1.0 {sources}/PKG{n:06}") for n in range(count)])
     base = made.folder / "byhand"
     begin = os.times().elapsed
     subprocess.run(["bash", "-c", HAND, "byhand", bootstrap, topic, str(base)], check=True, timeout=280)
     seconds = os.times().elapsed - begin
-    assert sum((base / f"PKG{n:05}" / "current" / "tool").exists() for n in range(count)) == count
+    assert sum((base / f"PKG{n:06}" / "current" / "tool").exists() for n in range(count)) == count
     return count / seconds
 
 

@@ -1,11 +1,10 @@
 """Row 11: a worker that was killed reads its changelog again, beside a bare consumer of the same topic."""
 import contextlib
 import json
-import re
 import subprocess
 import time
 
-from common import BENCH, Row, harness, progress, start_ready, system
+from common import BENCH, Row, harness, metric, progress, start_ready, system
 
 POINTS = 50
 ROW_BYTES = 120
@@ -28,9 +27,7 @@ def begin_again(worker):
 
 def memory(worker):
     """Bytes: what is allocated, what is resident."""
-    text = harness.ask(worker.port, "/metrics")[1]
-    return [float(re.search(rf"^{name}(?:\{{.*\}})? (\S+)", text, re.M).group(1))
-            for name in ("holdpoint_allocated_bytes", "process_resident_memory_bytes")]
+    return [metric(worker, name) for name in ("holdpoint_allocated_bytes", "process_resident_memory_bytes")]
 
 
 def bare(made, role):
