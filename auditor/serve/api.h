@@ -16,6 +16,7 @@ struct api {
 	struct page *page;
 	struct raw *raw;            /* NULL: there is no Kafka to ask */
 	struct http_server *server; /* for its counts; NULL: not yet */
+	int64_t started_ms;         /* in Unix time */
 };
 
 /* For http_spec; the context is a struct api. */

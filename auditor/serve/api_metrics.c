@@ -3,16 +3,13 @@
 #include "auditor/serve/api_parts.h"
 
 #include "base/clock.h"
+#include "engine/metrics.h"
 
 #include <inttypes.h>
 
 enum { POINTS_MAX = 1000, REASONS_MAX = 30 };
 
-static void head(struct buffer *out, const char *name, const char *type, const char *help)
-{
-	buffer_add_format(out, "# HELP holdpoint_auditor_%s %s\n# TYPE holdpoint_auditor_%s %s\n", name, help,
-	        name, type);
-}
+#define PREFIX "holdpoint_auditor_"
 
 static void number(struct buffer *out, const char *name, int64_t value)
 {
@@ -54,20 +51,22 @@ static void add_reading(const struct api *api, struct buffer *out)
 
 	standing_counts(api->standing, &counts);
 	standing_get(api->standing, &place);
-	head(out, "records_read_total", "counter",
+	metric_head(out, PREFIX "records_read_total", METRIC_COUNTER,
 	        "Records read from the log since the start of this process.");
 	for (int topic = 0; topic < LOG_TOPICS; topic++)
 		labelled(out, "records_read_total", "topic", view_text(log_topic_name((enum log_topic)topic)),
 		        (int64_t)counts.records[topic]);
-	head(out, "lag_records", "gauge",
+	metric_head(out, PREFIX "lag_records", METRIC_GAUGE,
 	        "Records of the log that are not read yet, as of some seconds ago.");
 	for (int topic = 0; topic < LOG_TOPICS; topic++)
 		if (place.lag[topic] >= 0)
 			labelled(out, "lag_records", "topic",
 			        view_text(log_topic_name((enum log_topic)topic)), place.lag[topic]);
-	head(out, "caught_up", "gauge", "1: all of the log has been read and Kafka answers.");
+	metric_head(
+	        out, PREFIX "caught_up", METRIC_GAUGE, "1: all of the log has been read and Kafka answers.");
 	number(out, "caught_up", place.caught_up);
-	head(out, "read_until_timestamp_seconds", "gauge", "All that was logged before has been read.");
+	metric_head(out, PREFIX "read_until_timestamp_seconds", METRIC_GAUGE,
+	        "All that was logged before has been read.");
 	seconds(out, "read_until_timestamp_seconds", place.read_until_ms);
 }
 
@@ -102,13 +101,17 @@ static void add_last_updated(const struct point_counts *counts, void *out)
 
 static void add_of_points(const struct api *api, struct buffer *out)
 {
-	head(out, "staged_total", "counter", "Staged events read since the start of this process.");
+	metric_head(out, PREFIX "staged_total", METRIC_COUNTER,
+	        "Staged events read since the start of this process.");
 	standing_each_point(api->standing, add_staged, out);
-	head(out, "updated_total", "counter", "Updated events read since the start of this process.");
+	metric_head(out, PREFIX "updated_total", METRIC_COUNTER,
+	        "Updated events read since the start of this process.");
 	standing_each_point(api->standing, add_updated, out);
-	head(out, "last_staged_timestamp_seconds", "gauge", "When something was last staged there.");
+	metric_head(out, PREFIX "last_staged_timestamp_seconds", METRIC_GAUGE,
+	        "When something was last staged there.");
 	standing_each_point(api->standing, add_last_staged, out);
-	head(out, "last_updated_timestamp_seconds", "gauge", "When something last became current there.");
+	metric_head(out, PREFIX "last_updated_timestamp_seconds", METRIC_GAUGE,
+	        "When something last became current there.");
 	standing_each_point(api->standing, add_last_updated, out);
 }
 
@@ -127,16 +130,17 @@ static void add_jobs(struct database *database, struct buffer *out)
 
 	if (ask(database, "SELECT count(*) FROM job WHERE state IN ('submitted', 'accepted', 'held')",
 	            &count)) {
-		head(out, "jobs_open", "gauge", "Jobs that have not ended.");
+		metric_head(out, PREFIX "jobs_open", METRIC_GAUGE, "Jobs that have not ended.");
 		number(out, "jobs_open", count);
 	}
 	if (ask(database, "SELECT count(*) FROM job WHERE state = 'held'", &count)) {
-		head(out, "jobs_held", "gauge", "Jobs that are held until what they need is staged.");
+		metric_head(out, PREFIX "jobs_held", METRIC_GAUGE,
+		        "Jobs that are held until what they need is staged.");
 		number(out, "jobs_held", count);
 	}
 	if (ask(database, "SELECT coalesce(min(held), 0) FROM job WHERE state = 'held'", &oldest)) {
 		int64_t age = oldest ? clock_wall_ms() - oldest : 0;
-		head(out, "oldest_held_age_seconds", "gauge",
+		metric_head(out, PREFIX "oldest_held_age_seconds", METRIC_GAUGE,
 		        "How long the job that is held longest has been; 0: none is.");
 		seconds(out, "oldest_held_age_seconds", age > 0 ? age : 0);
 	}
@@ -170,25 +174,27 @@ static void add_counts(struct database *database, struct buffer *out, const char
 static void add_tables(struct database *database, struct buffer *out)
 {
 	add_jobs(database, out);
-	head(out, "jobs_ended_total", "counter", "Jobs in the log that have ended, by how.");
+	metric_head(
+	        out, PREFIX "jobs_ended_total", METRIC_COUNTER, "Jobs in the log that have ended, by how.");
 	add_counts(database, out, "jobs_ended_total", "state", true, REASONS_MAX,
 	        "SELECT state, count(*) FROM job WHERE state IN ('completed', 'failed', 'expired', "
 	        "'superseded',"
 	        " 'canceled', 'rejected') GROUP BY state");
-	head(out, "dead_letters_total", "counter", "Dead letters in the log, by reason.");
+	metric_head(out, PREFIX "dead_letters_total", METRIC_COUNTER, "Dead letters in the log, by reason.");
 	add_counts(database, out, "dead_letters_total", "reason", true, REASONS_MAX,
 	        "SELECT coalesce(reason, ''), count(*) FROM event WHERE type = 'dead_letter' GROUP BY 1"
 	        " ORDER BY 2 DESC");
-	head(out, "copies_failed", "gauge",
+	metric_head(out, PREFIX "copies_failed", METRIC_GAUGE,
 	        "Copies whose staging or update failed, but for those of which the source is at fault.");
 	add_counts(database, out, "copies_failed", "distribution_point", false, POINTS_MAX,
 	        "SELECT distribution_point, count(*) FILTER (WHERE state = 'failed' AND NOT source_fault) "
 	        "FROM copy GROUP BY 1");
-	head(out, "copies_retrying", "gauge", "Copies that met an error and are tried again, likewise.");
+	metric_head(out, PREFIX "copies_retrying", METRIC_GAUGE,
+	        "Copies that met an error and are tried again, likewise.");
 	add_counts(database, out, "copies_retrying", "distribution_point", false, POINTS_MAX,
 	        "SELECT distribution_point, count(*) FILTER (WHERE state = 'retrying' AND NOT source_fault) "
 	        "FROM copy GROUP BY 1");
-	head(out, "copies_source_failing", "gauge",
+	metric_head(out, PREFIX "copies_source_failing", METRIC_GAUGE,
 	        "Copies that their source keeps from being staged, by its error.");
 	add_counts(database, out, "copies_source_failing", "code", true, REASONS_MAX,
 	        "SELECT error, count(*) FROM copy WHERE source_fault GROUP BY 1 ORDER BY 2 DESC");
@@ -200,14 +206,15 @@ static void add_server(const struct api *api, struct buffer *out)
 {
 	struct http_counts counts;
 
-	head(out, "stream_clients", "gauge", "Who listens to /api/stream.");
+	metric_head(out, PREFIX "stream_clients", METRIC_GAUGE, "Who listens to /api/stream.");
 	number(out, "stream_clients", (int64_t)broadcast_count(api->broadcast));
 	if (!api->server)
 		return;
 	http_counts(api->server, &counts);
-	head(out, "http_connections", "gauge", "Open connections.");
+	metric_head(out, PREFIX "http_connections", METRIC_GAUGE, "Open connections.");
 	number(out, "http_connections", counts.connections);
-	head(out, "http_requests_total", "counter", "Requests answered, by the class of their code.");
+	metric_head(out, PREFIX "http_requests_total", METRIC_COUNTER,
+	        "Requests answered, by the class of their code.");
 	for (int i = 2; i <= 5; i++) {
 		char class[] = "0xx";
 		class[0] = (char)('0' + i);
@@ -222,4 +229,5 @@ void answer_metrics(const struct api *api, struct database *database, struct buf
 	if (database)
 		add_tables(database, out);
 	add_server(api, out);
+	metrics_process(out, api->started_ms);
 }

@@ -3,6 +3,7 @@
 #include "auditor/serve/api.h"
 #include "auditor/serve/follower.h"
 #include "auditor/serve/scratch.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "command/command.h"
@@ -133,6 +134,7 @@ static enum status start(struct serve *serve, struct error *err)
 {
 	list_hosts(serve);
 	serve->api.prefix = options_prefix(serve->options);
+	serve->api.started_ms = clock_wall_ms();
 	serve->api.page = page_new();
 	serve->api.standing = standing_new();
 	serve->api.broadcast = broadcast_new(STREAM_CLIENTS, STREAM_WAITING_MAX);

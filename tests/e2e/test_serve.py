@@ -232,6 +232,7 @@ def test_each_endpoint_says_what_happened(pipeline):
     assert metrics[name + "caught_up", ()] == 1 and metrics[name + "stream_clients", ()] == 1
     for topic in harness.TOPICS:
         assert metrics[name + "records_read_total", (("topic", topic),)] == sum(r.topic == topic for r in everything)
+    assert 0 < metrics["holdpoint_allocated_bytes", ()] < metrics["process_resident_memory_bytes", ()]
     assert "PKG1" not in auditor.ask("/metrics").body.decode()
     wait_until("no lag", lambda: all(auditor.metrics().get((name + "lag_records", (("topic", t),))) == 0 for t in harness.TOPICS))
 

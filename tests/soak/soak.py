@@ -196,7 +196,7 @@ def verdict(fits, limit):
 
 
 def report(soak, limit, start):
-    """Two lines a process: what is resident and its own (no file's), and, of a worker, what of it is allocated. All flat?"""
+    """A line a process: what is resident and its own (no file's), and, of those with metrics, what of it is allocated. All flat?"""
     verdicts = []
     print(f"{soak.sent} jobs, {len(soak.known)} versions of {PACKAGES} packages, {soak.losses} times a point's content lost and staged anew")
     print(f"from second {start:.0f} to {soak.samples[-1]['second']}; KB; limit {limit:g} KB/h\n")
