@@ -141,14 +141,8 @@ int64_t gate_wake_at(const struct gate_state *state)
 	for (size_t i = 0; i < state->versions.count; i++) {
 		const struct gate_version *version = state->versions.items[i];
 
-		for (size_t j = 0; version->active > 0 && j < version->stagings.count; j++) {
-			const struct gate_staging *staging = version->stagings.items[j];
-
-			if (staging_is_active(staging))
-				at = earlier(at, staging->until_ms);
-			if (staging->phase == STAGING_RETRYING)
-				at = earlier(at, staging->next_retry_ms);
-		}
+		for (size_t j = 0; version->active > 0 && j < version->stagings.count; j++)
+			at = earlier(at, staging_due_ms(version->stagings.items[j]));
 	}
 	return at;
 }

@@ -182,6 +182,7 @@ static void work_unpack_targets(struct unpacker *in, struct gate_work *work)
 	work->targets = memory_alloc(count * sizeof(*work->targets));
 	work->withheld = memory_alloc(count * sizeof(*work->withheld));
 	work->target_count = count;
+	work->staged = GATE_UNCOUNTED;
 	for (size_t i = 0; i < count; i++) {
 		work->targets[i] = unpack_text(in);
 		work->withheld[i] = unpack_uint(in) != 0;

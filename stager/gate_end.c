@@ -67,25 +67,40 @@ static void create_end(struct gate_turn *turn, struct gate_job *job)
 	job_end(turn, job);
 }
 
-/* A create waits while any of its targets is worked at, also one that it did not arm itself. */
-static bool create_is_done(const struct gate_state *state, const struct gate_job *job)
+bool job_waits(const struct gate_state *state, const struct gate_version *version, struct gate_job *job,
+        gate_target_test *is_waited_for)
 {
-	const struct gate_version *version = gate_version_find(state, job->work->version);
+	struct gate_work *work = job->work;
 
-	for (size_t i = 0; i < job->work->target_count; i++)
-		if (staging_is_active(gate_staging_find(version, job->work->targets[i])))
-			return false;
-	return true;
+	for (size_t i = 0; i < work->target_count; i++) {
+		size_t target = (work->waits_for + i) % work->target_count;
+
+		if (is_waited_for(state, version, job, target)) {
+			work->waits_for = target;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A create waits while any of its targets is worked at, also one that it did not arm itself. */
+static bool is_worked_at(const struct gate_state *state, const struct gate_version *version,
+        const struct gate_job *job, size_t target)
+{
+	(void)state;
+	return staging_is_active(gate_staging_find(version, job->work->targets[target]));
 }
 
 void creates_end_done(struct gate_turn *turn, const char *version)
 {
-	if (turn->state->live.roll.count == turn->state->live.updates)
+	const struct gate_state *state = turn->state;
+
+	if (state->live.roll.count == state->live.updates)
 		return;
-	for (size_t i = 0; i < turn->state->live.roll.count;) {
-		struct gate_job *job = turn->state->live.roll.jobs[i];
+	for (size_t i = 0; i < state->live.roll.count;) {
+		struct gate_job *job = state->live.roll.jobs[i];
 		bool done = job->work->type == JOB_CREATE && strcmp(job->work->version, version) == 0 &&
-		            create_is_done(turn->state, job);
+		            !job_waits(state, gate_version_find(state, version), job, is_worked_at);
 
 		if (done)
 			create_end(turn, job);

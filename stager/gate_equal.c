@@ -1,4 +1,5 @@
-/* Whether two gates remember the same: for comparing one with the one that its rows give. */
+/* Whether two gates remember the same, for comparing one with the one that its rows give; and whether what
+ * one keeps beside its rows follows from them. */
 #include "stager/gate_state.h"
 
 static bool staging_equal(const void *one, const void *other)
@@ -74,4 +75,45 @@ bool gate_state_equal(const struct gate_state *a, const struct gate_state *b)
 	       table_equal(&a->versions, &b->versions, version_equal) &&
 	       table_equal(&a->points, &b->points, point_equal) && roll_equal(&a->live.roll, &b->live.roll) &&
 	       roll_equal(&a->ended, &b->ended);
+}
+
+static bool version_is_counted(const struct gate_version *version)
+{
+	size_t active = 0;
+
+	for (size_t i = 0; i < version->stagings.count; i++) {
+		const struct gate_staging *staging = version->stagings.items[i];
+
+		active += staging_is_active(staging);
+		if (staging_due_ms(staging) < version->due_ms)
+			return false;
+	}
+	return version->active == active;
+}
+
+static bool update_is_counted(const struct gate_version *version, const struct gate_work *work)
+{
+	uint32_t staged = 0;
+
+	for (size_t i = 0; version != NULL && i < work->target_count; i++) {
+		const struct gate_staging *staging = gate_staging_find(version, work->targets[i]);
+
+		staged += staging != NULL && staging->phase == STAGING_STAGED;
+	}
+	return work->staged == staged || (work->staged == GATE_UNCOUNTED && work->target_count > 0);
+}
+
+bool gate_state_is_counted(const struct gate_state *state)
+{
+	for (size_t i = 0; i < state->versions.count; i++)
+		if (!version_is_counted(state->versions.items[i]))
+			return false;
+	for (size_t i = 0; i < state->live.roll.count; i++) {
+		const struct gate_work *work = state->live.roll.jobs[i]->work;
+
+		if (work->type == JOB_UPDATE &&
+		        !update_is_counted(gate_version_find(state, work->version), work))
+			return false;
+	}
+	return true;
 }

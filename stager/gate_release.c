@@ -27,15 +27,28 @@ static bool has_phase(const struct gate_staging *staging, enum staging_phase pha
 	return staging != NULL && staging->phase == phase;
 }
 
+static void look_at(struct gate_turn *turn, struct gate_job *job, size_t first, size_t end)
+{
+	struct gate_work *work = job->work;
+
+	if (!work->look || first < work->look_first)
+		work->look_first = first;
+	if (!work->look || end > work->look_end)
+		work->look_end = end;
+	work->look = true;
+	if (job->position.offset < turn->look_from)
+		turn->look_from = job->position.offset;
+}
+
 static void withhold_superseded(
-        struct gate_turn *turn, struct gate_job *job, const char *target, const struct gate_point *point)
+        struct gate_turn *turn, struct gate_job *job, size_t target, const struct gate_point *point)
 {
 	char detail[200];
 
 	snprintf(detail, sizeof(detail), "a later update (jobs/%d@%lld) was released there first",
 	        (int)point->released.partition, (long long)point->released.offset);
-	say_withheld(turn, job, target, "superseded", detail);
-	update_look_at(turn, job);
+	say_withheld(turn, job, point->name, "superseded", detail);
+	look_at(turn, job, target, target + 1);
 }
 
 /* A release supersedes the older updates that are not resolved on its DP. */
@@ -43,22 +56,20 @@ static void release(struct gate_turn *turn, const struct gate_job *job, const st
         const struct gate_staging *staging)
 {
 	struct gate_point *point = gate_point_need(turn->state, staging->name);
+	const struct gate_live *live = &turn->state->live;
 	int64_t before = point->released.offset;
 
 	assert(before < job->position.offset);
 	say_release(turn, job, version, staging);
 	point->released = job->position;
 	touch_point(turn, point);
-	for (size_t i = 0; i < turn->state->live.roll.count; i++) {
-		struct gate_job *older = turn->state->live.roll.jobs[i];
+	for (size_t i = gate_live_from(live, before + 1); live->roll.jobs[i] != job; i++) {
+		struct gate_job *older = live->roll.jobs[i];
+		size_t target = gate_job_target(older, point->name);
 
-		if (older->position.offset >= job->position.offset)
-			break;
-		if (older->work->type != JOB_UPDATE || older->position.offset <= before)
-			continue;
-		for (size_t t = 0; t < older->work->target_count; t++)
-			if (!older->work->withheld[t] && strcmp(older->work->targets[t], point->name) == 0)
-				withhold_superseded(turn, older, point->name, point);
+		if (older->work->type == JOB_UPDATE && target < older->work->target_count &&
+		        !older->work->withheld[target])
+			withhold_superseded(turn, older, target, point);
 	}
 }
 
@@ -84,43 +95,30 @@ static void describe_failure(const struct gate_staging *staging, char *text, siz
 	        staging->error_message);
 }
 
-static void advance_each(struct gate_turn *turn, struct gate_job *job, const struct gate_version *version)
+/* Gate all: one that failed ends it for all, and nothing goes out yet. */
+static void target_advance(
+        struct gate_turn *turn, struct gate_job *job, const struct gate_version *version, size_t target)
 {
+	const struct gate_staging *staging = target_staging(version, job, target);
+	bool is_all = job->work->gate == GATE_ALL;
 	char detail[ERROR_MESSAGE_MAX];
 
-	for (size_t i = 0; i < job->work->target_count; i++) {
-		const struct gate_staging *staging = target_staging(version, job, i);
-
-		if (is_resolved(turn->state, job, i))
-			continue;
-		if (has_phase(staging, STAGING_STAGED)) {
-			release(turn, job, version, staging);
-		} else if (has_phase(staging, STAGING_FAILED)) {
-			describe_failure(staging, detail, sizeof(detail));
-			withhold(turn, job, i, "failed", detail);
-		}
+	if (is_resolved(turn->state, job, target))
+		return;
+	if (has_phase(staging, STAGING_FAILED)) {
+		describe_failure(staging, detail, sizeof(detail));
+		if (is_all)
+			update_withhold_rest(turn, job, "failed", detail);
+		else
+			withhold(turn, job, target, "failed", detail);
+	} else if (!is_all && has_phase(staging, STAGING_STAGED)) {
+		release(turn, job, version, staging);
 	}
 }
 
-/* Nothing before every target that is still the job's is staged; one that failed ends it for all. */
-static void advance_all(struct gate_turn *turn, struct gate_job *job, const struct gate_version *version)
+static void release_rest(struct gate_turn *turn, struct gate_job *job, const struct gate_version *version)
 {
-	bool ready = true;
-	char detail[ERROR_MESSAGE_MAX];
-
-	for (size_t i = 0; i < job->work->target_count; i++) {
-		const struct gate_staging *staging = target_staging(version, job, i);
-
-		if (is_resolved(turn->state, job, i))
-			continue;
-		if (has_phase(staging, STAGING_FAILED)) {
-			describe_failure(staging, detail, sizeof(detail));
-			update_withhold_rest(turn, job, "failed", detail);
-			return;
-		}
-		ready = ready && has_phase(staging, STAGING_STAGED);
-	}
-	for (size_t i = 0; ready && i < job->work->target_count; i++)
+	for (size_t i = 0; i < job->work->target_count; i++)
 		if (!is_resolved(turn->state, job, i))
 			release(turn, job, version, target_staging(version, job, i));
 }
@@ -136,64 +134,93 @@ static bool is_news(const struct gate_work *work, uint32_t staged)
 	       staged * steps / work->target_count != work->held_staged * steps / work->target_count;
 }
 
+static uint32_t count_staged(const struct gate_version *version, const struct gate_job *job)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < job->work->target_count; i++)
+		count += has_phase(target_staging(version, job, i), STAGING_STAGED);
+	return count;
+}
+
+/* It waits as long as it does for one of its targets, whichever its gate. */
+static bool is_waited_for(const struct gate_state *state, const struct gate_version *version,
+        const struct gate_job *job, size_t target)
+{
+	return !is_resolved(state, job, target) &&
+	       !has_phase(target_staging(version, job, target), STAGING_STAGED);
+}
+
 static void tell_held(struct gate_turn *turn, struct gate_job *job, const struct gate_version *version)
 {
 	struct gate_work *work = job->work;
-	const char **missing = memory_alloc((work->target_count + 1) * sizeof(*missing));
+	const char **missing;
 	size_t missing_count = 0;
-	uint32_t staged = 0;
 
-	for (size_t i = 0; i < work->target_count; i++) {
-		if (has_phase(target_staging(version, job, i), STAGING_STAGED))
-			staged++;
-		else if (!is_resolved(turn->state, job, i))
+	if (work->staged == GATE_UNCOUNTED)
+		work->staged = count_staged(version, job);
+	if (!is_news(work, work->staged))
+		return;
+	missing = memory_alloc((work->target_count + 1) * sizeof(*missing));
+	for (size_t i = 0; i < work->target_count; i++)
+		if (is_waited_for(turn->state, version, job, i))
 			missing[missing_count++] = work->targets[i];
-	}
-	if (is_news(work, staged)) {
-		work->held_count++;
-		work->held_staged = staged;
-		touch_job(turn, job);
-		say_held(turn, job, missing, missing_count);
-	}
+	work->held_count++;
+	work->held_staged = work->staged;
+	touch_job(turn, job);
+	say_held(turn, job, missing, missing_count);
 	free(missing);
-}
-
-static bool is_all_resolved(const struct gate_state *state, const struct gate_job *job)
-{
-	for (size_t i = 0; i < job->work->target_count; i++)
-		if (!is_resolved(state, job, i))
-			return false;
-	return job->work->targets != NULL;
 }
 
 static void update_advance(struct gate_turn *turn, struct gate_job *job)
 {
 	const struct gate_version *version = gate_version_find(turn->state, job->work->version);
 
-	if (job->work->gate == GATE_ALL)
-		advance_all(turn, job, version);
-	else
-		advance_each(turn, job, version);
-	if (is_all_resolved(turn->state, job))
-		job_end(turn, job);
-	else
+	for (size_t i = job->work->look_first; i < job->work->look_end; i++)
+		target_advance(turn, job, version, i);
+	if (job->work->targets == NULL || job_waits(turn->state, version, job, is_waited_for)) {
 		tell_held(turn, job, version);
+		return;
+	}
+	release_rest(turn, job, version);
+	job_end(turn, job);
 }
 
 void update_look_at(struct gate_turn *turn, struct gate_job *job)
 {
-	job->work->look = true;
-	if (job->position.offset < turn->look_from)
-		turn->look_from = job->position.offset;
+	look_at(turn, job, 0, job->work->target_count);
+}
+
+static bool is_update_to(const struct gate_job *job, const char *version)
+{
+	return job->work->type == JOB_UPDATE && strcmp(job->work->version, version) == 0;
 }
 
 void updates_look_at(struct gate_turn *turn, const char *version)
 {
+	for (size_t i = 0; i < turn->state->live.roll.count; i++)
+		if (is_update_to(turn->state->live.roll.jobs[i], version))
+			update_look_at(turn, turn->state->live.roll.jobs[i]);
+}
+
+static void update_hears(struct gate_turn *turn, struct gate_job *job, const char *point, int more_staged)
+{
+	size_t target = gate_job_target(job, point);
+
+	if (target == job->work->target_count)
+		return;
+	if (job->work->staged != GATE_UNCOUNTED)
+		job->work->staged += (uint32_t)more_staged;
+	look_at(turn, job, target, target + 1);
+}
+
+void updates_hear(struct gate_turn *turn, const char *version, const char *point, int more_staged)
+{
 	for (size_t i = 0; i < turn->state->live.roll.count; i++) {
 		struct gate_job *job = turn->state->live.roll.jobs[i];
 
-		if (job->work->type == JOB_UPDATE && strcmp(job->work->version, version) == 0)
-			update_look_at(turn, job);
+		if (is_update_to(job, version))
+			update_hears(turn, job, point, more_staged);
 	}
 }
 
@@ -238,5 +265,5 @@ void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *cons
 	touch_job(turn, job);
 	for (size_t i = 0; i < count; i++)
 		if (is_resolved(turn->state, job, i))
-			withhold_superseded(turn, job, names[i], gate_point_find(turn->state, names[i]));
+			withhold_superseded(turn, job, i, gate_point_find(turn->state, names[i]));
 }

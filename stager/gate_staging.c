@@ -21,13 +21,24 @@ static void set_error(struct gate_staging *staging, const char *code, const char
 	gate_text_set(&staging->error_message, message);
 }
 
+/* Updates hear of what they may have waited for. */
+static void set_phase(struct gate_turn *turn, struct gate_version *version, struct gate_staging *staging,
+        enum staging_phase phase)
+{
+	int more_staged = (phase == STAGING_STAGED) - (staging->phase == STAGING_STAGED);
+
+	staging_set_phase(version, staging, phase);
+	touch_staging(turn, version, staging);
+	if (more_staged != 0 || phase == STAGING_FAILED)
+		updates_hear(turn, version->name, staging->name, more_staged);
+}
+
 /* A new transfer is wanted, at once. */
 static void start_attempt(struct gate_turn *turn, struct gate_version *version, struct gate_staging *staging)
 {
 	staging->attempt++;
 	staging->next_retry_ms = 0;
-	staging_set_phase(version, staging, STAGING_PENDING);
-	touch_staging(turn, version, staging);
+	set_phase(turn, version, staging, STAGING_PENDING);
 }
 
 static void arm(struct gate_turn *turn, struct gate_version *version, struct gate_staging *staging,
@@ -106,10 +117,8 @@ static struct gate_staging *outcome_staging(
 
 static void give_up(struct gate_turn *turn, struct gate_version *version, struct gate_staging *staging)
 {
-	staging_set_phase(version, staging, STAGING_FAILED);
-	touch_staging(turn, version, staging);
+	set_phase(turn, version, staging, STAGING_FAILED);
 	say_point(turn, version, staging, DP_FAILED);
-	updates_look_at(turn, version->name);
 	creates_end_done(turn, version->name);
 }
 
@@ -128,8 +137,7 @@ static void fail(struct gate_turn *turn, struct gate_version *version, struct ga
 		return;
 	}
 	staging->next_retry_ms = turn->now_ms + later(asked, retry_delay(turn, version, staging));
-	staging_set_phase(version, staging, STAGING_RETRYING);
-	touch_staging(turn, version, staging);
+	set_phase(turn, version, staging, STAGING_RETRYING);
 	if (retry_is_shown(staging, other))
 		say_point(turn, version, staging, DP_RETRYING);
 }
@@ -146,17 +154,15 @@ void apply_stage_failed(struct gate_turn *turn, const struct gate_event *event)
 		return;
 	}
 	staging->next_retry_ms = turn->now_ms + CANCELED_RETRY_MS;
-	staging_set_phase(version, staging, STAGING_RETRYING);
-	touch_staging(turn, version, staging);
+	set_phase(turn, version, staging, STAGING_RETRYING);
 }
 
 static void become_staged(struct gate_turn *turn, struct gate_version *version, struct gate_staging *staging,
         struct gate_point *point, const struct gate_event *event)
 {
 	gate_text_set(&staging->dp_id, event->dp_id);
-	staging_set_phase(version, staging, STAGING_STAGED);
 	set_error(staging, NULL, NULL);
-	touch_staging(turn, version, staging);
+	set_phase(turn, version, staging, STAGING_STAGED);
 	if (point->dp_id == NULL) {
 		gate_text_set(&point->dp_id, event->dp_id);
 		touch_point(turn, point);
@@ -164,7 +170,6 @@ static void become_staged(struct gate_turn *turn, struct gate_version *version, 
 	say_staged(turn, version, staging, event);
 	say_point(turn, version, staging, DP_STAGED);
 	staging->failures = staging->content_failures = 0;
-	updates_look_at(turn, version->name);
 	updates_let_through(turn);
 	creates_end_done(turn, version->name);
 }
@@ -214,7 +219,6 @@ static void stage_again(struct gate_turn *turn, struct gate_version *version, st
 	set_error(staging, "content_lost", message);
 	start_attempt(turn, version, staging);
 	say_point(turn, version, staging, DP_PENDING);
-	updates_look_at(turn, version->name);
 }
 
 static bool is_to_be_staged_on(const struct gate_state *state, const char *point)
@@ -258,8 +262,7 @@ static void expire(struct gate_turn *turn, struct gate_version *version, struct 
 	        staging->error_message == NULL ? "" : "; last failure: ",
 	        staging->error_message == NULL ? "" : staging->error_message);
 	set_error(staging, "expired", message);
-	staging_set_phase(version, staging, STAGING_EXPIRED);
-	touch_staging(turn, version, staging);
+	set_phase(turn, version, staging, STAGING_EXPIRED);
 	say_point(turn, version, staging, DP_FAILED);
 }
 
@@ -281,13 +284,27 @@ static void staging_pass_time(
 		start_attempt(turn, version, staging);
 }
 
+static void version_pass_time(struct gate_turn *turn, struct gate_version *version)
+{
+	int64_t due_ms = INT64_MAX;
+
+	for (size_t i = 0; i < version->stagings.count; i++) {
+		struct gate_staging *staging = version->stagings.items[i];
+
+		if (staging_is_active(staging))
+			staging_pass_time(turn, version, staging);
+		if (staging_due_ms(staging) < due_ms)
+			due_ms = staging_due_ms(staging);
+	}
+	version->due_ms = due_ms;
+}
+
 void stagings_pass_time(struct gate_turn *turn)
 {
 	for (size_t i = 0; i < turn->state->versions.count; i++) {
 		struct gate_version *version = turn->state->versions.items[i];
 
-		for (size_t j = 0; version->active > 0 && j < version->stagings.count; j++)
-			if (staging_is_active(version->stagings.items[j]))
-				staging_pass_time(turn, version, version->stagings.items[j]);
+		if (version->due_ms <= turn->now_ms)
+			version_pass_time(turn, version);
 	}
 }

@@ -78,11 +78,22 @@ bool staging_is_active(const struct gate_staging *staging)
 	return staging->phase == STAGING_PENDING || staging->phase == STAGING_RETRYING;
 }
 
+int64_t staging_due_ms(const struct gate_staging *staging)
+{
+	if (!staging_is_active(staging))
+		return INT64_MAX;
+	if (staging->phase == STAGING_RETRYING && staging->next_retry_ms < staging->until_ms)
+		return staging->next_retry_ms;
+	return staging->until_ms;
+}
+
 void staging_set_phase(struct gate_version *version, struct gate_staging *staging, enum staging_phase phase)
 {
 	version->active -= staging_is_active(staging);
 	staging->phase = phase;
 	version->active += staging_is_active(staging);
+	if (staging_due_ms(staging) < version->due_ms)
+		version->due_ms = staging_due_ms(staging);
 }
 
 void gate_text_set(char **text, const char *value)
@@ -132,10 +143,29 @@ void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t
 	job->work->targets = memory_alloc(count * sizeof(*job->work->targets));
 	job->work->withheld = memory_alloc(count * sizeof(*job->work->withheld));
 	job->work->target_count = count;
+	job->work->staged = GATE_UNCOUNTED;
 	for (size_t i = 0; i < count; i++) {
 		assert(i == 0 || strcmp(names[i - 1], names[i]) < 0);
 		job->work->targets[i] = memory_text(names[i]);
 	}
+}
+
+size_t gate_job_target(const struct gate_job *job, const char *point)
+{
+	size_t low = 0, high = job->work->target_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(job->work->targets[middle], point);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return job->work->target_count;
 }
 
 void gate_ended_add(struct gate_state *state, struct gate_job *job)

@@ -43,7 +43,10 @@ struct gate_version {
 	char *manifest_url;     /* NULL: the manifest is in the job at `source` */
 	struct position source; /* the newest content job */
 	struct table stagings;  /* by DP */
-	size_t active;          /* stagings pending or retrying: not stored, only to pass quiet versions by */
+
+	/* In no row, only so that not all stagings are asked at each event. */
+	size_t active;  /* of them are pending or retrying */
+	int64_t due_ms; /* none is due before this; 0 after a restore, which is always true */
 };
 
 /* A DP as this package sees it. Row p/<dp>; outlives jobs. */
@@ -59,7 +62,6 @@ struct gate_work {
 	enum job_type type;
 	enum job_gate gate;
 	bool has_content;
-	bool look; /* only during gate_apply(): to be looked at once more */
 	char *version, *traceparent;
 	int64_t deadline_ms;
 	int64_t accepted_ms; /* log time; 0: not known, its row is of schema 1 */
@@ -68,7 +70,16 @@ struct gate_work {
 	size_t target_count;
 	uint32_t held_count;  /* "held" statuses said so far */
 	uint32_t held_staged; /* what the last of them said */
+
+	/* In no row, only so that not all targets are asked at each event. */
+	uint32_t waits_for; /* the target that it was last found to wait for */
+	uint32_t staged;    /* updates: how many targets are staged; GATE_UNCOUNTED: not known yet */
+
+	/* Only during gate_apply(): it is to be looked at once more, and these of its targets. */
+	bool look;
+	uint32_t look_first, look_end;
 };
+#define GATE_UNCOUNTED UINT32_MAX
 
 /* A job, live or ended. Row j/<job id>. An ended one keeps only its identity. */
 struct gate_job {
@@ -115,17 +126,21 @@ struct gate_point *gate_point_need(struct gate_state *state, const char *name);
 struct gate_job *gate_job_find(const struct gate_state *state, const char *id); /* live or ended */
 
 bool staging_is_active(const struct gate_staging *staging);
+int64_t staging_due_ms(const struct gate_staging *staging); /* when time changes it; INT64_MAX: never */
 void staging_set_phase(struct gate_version *version, struct gate_staging *staging, enum staging_phase phase);
 
 struct gate_job *gate_job_new(const char *id, const char *payload, struct position position); /* live */
 void gate_job_free(struct gate_job *job);
 void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t count); /* not live yet */
-void gate_job_forget_work(struct gate_job *job); /* keeps the identity only */
+size_t gate_job_target(const struct gate_job *job, const char *point); /* target_count: it is none */
+void gate_job_forget_work(struct gate_job *job);                       /* keeps the identity only */
 void gate_ended_add(struct gate_state *state, struct gate_job *job);
 
 void gate_text_set(char **text, const char *value); /* a copy in place of what was there; NULL is fine */
 
 /* For tests and the simulator, which compare a state with the one that its rows give. */
 bool gate_state_equal(const struct gate_state *a, const struct gate_state *b);
+/* … and for them too: what is in no row is what the rows give. */
+bool gate_state_is_counted(const struct gate_state *state);
 
 #endif

@@ -43,6 +43,8 @@ void stagings_keep(struct gate_turn *turn, const struct gate_job *job);
 void update_adopt(struct gate_turn *turn, struct gate_job *job, const char *const *names, size_t count);
 void update_look_at(struct gate_turn *turn, struct gate_job *job);
 void updates_look_at(struct gate_turn *turn, const char *version); /* something of this version has changed */
+/* This DP of it has: it failed, or is staged (more_staged 1), or no longer is (-1). */
+void updates_hear(struct gate_turn *turn, const char *version, const char *point, int more_staged);
 /* Lets through and withholds what may be, until nothing more follows. */
 void updates_let_through(struct gate_turn *turn);
 void update_withhold_rest(
@@ -51,6 +53,11 @@ void update_withhold_rest(
 /* gate_end.c */
 void creates_end_done(struct gate_turn *turn, const char *version); /* those whose targets are all settled */
 void jobs_expire(struct gate_turn *turn);
+/* Whether the job waits for a target still. Mostly it is the one of last time, so that is asked first. */
+typedef bool gate_target_test(const struct gate_state *state, const struct gate_version *version,
+        const struct gate_job *job, size_t target);
+bool job_waits(const struct gate_state *state, const struct gate_version *version, struct gate_job *job,
+        gate_target_test *is_waited_for);
 /* Remembers its identity only; says nothing by itself. */
 void job_end(struct gate_turn *turn, struct gate_job *job);
 void jobs_choose_forgotten(struct gate_turn *turn); /* marks the oldest ended ones as gone */

@@ -109,8 +109,9 @@ static void follow_rows(struct pair *pair, const struct outbox *out, size_t from
 static bool is_same(const struct pair *pair, const void *rebuilt)
 {
 	const struct machine *machine = &pair->inner->machine;
-	bool same = pair->inner == &inner[1] ? switch_state_equal(pair->state, rebuilt)
-	                                     : gate_state_equal(pair->state, rebuilt);
+	bool same = pair->inner == &inner[1]
+	                    ? switch_state_equal(pair->state, rebuilt)
+	                    : gate_state_equal(pair->state, rebuilt) && gate_state_is_counted(pair->state);
 
 	return same && machine->wake_at(pair->state) == machine->wake_at(rebuilt) &&
 	       machine->state_is_empty(pair->state) == machine->state_is_empty(rebuilt);

@@ -122,6 +122,7 @@ static void check_kept(const struct gate_state *state)
 		targets += job->work->type == JOB_UPDATE ? job->work->target_count : 0;
 		until = job->work->deadline_ms < until ? job->work->deadline_ms : until;
 	}
+	cr_assert(gate_state_is_counted(state), "what is kept of stagings and targets is not what there is");
 	for (size_t i = 0; i < state->ended.count; i++)
 		cr_assert_eq(gate_job_find(state, state->ended.jobs[i]->name), state->ended.jobs[i]);
 	cr_assert_eq(state->live.updates, updates);
