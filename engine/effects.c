@@ -208,10 +208,13 @@ static int by_tag(const void *left, const void *right)
 static size_t sort_wants(struct effects *listed)
 {
 	size_t unique = 0;
+	bool in_order = true; /* as most machines list them */
 
-	for (size_t i = 0; i < listed->count; i++)
+	for (size_t i = 0; i < listed->count; i++) {
 		listed->sorted[i] = &listed->wants[i];
-	if (listed->count > 1)
+		in_order = in_order && (i == 0 || by_tag(&listed->sorted[i - 1], &listed->sorted[i]) <= 0);
+	}
+	if (!in_order)
 		qsort(listed->sorted, listed->count, sizeof(*listed->sorted), by_tag);
 	for (size_t i = 0; i < listed->count; i++) {
 		bool repeated = unique && view_equal(listed->sorted[i]->tag, listed->sorted[unique - 1]->tag);

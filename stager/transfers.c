@@ -6,6 +6,7 @@
 #include "stager/gate_state.h"
 #include "stager/stager.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,17 @@ static void stage_result_free(void *data)
 
 void stage_tag_write(const char *version, const char *point, uint32_t attempt, char text[STAGE_TAG_SIZE])
 {
-	snprintf(text, STAGE_TAG_SIZE, "%s/%s/%u", version, point, attempt);
+	char number[11], *digits = number + sizeof(number);
+
+	/* by hand: at each event of a package all that it still waits for are named */
+	*--digits = '\0';
+	do
+		*--digits = (char)('0' + attempt % 10);
+	while ((attempt /= 10) > 0);
+	assert(strlen(version) < VERSION_SIZE && strlen(point) < DP_NAME_SIZE);
+	text = stpcpy(stpcpy(text, version), "/");
+	text = stpcpy(stpcpy(text, point), "/");
+	stpcpy(text, digits);
 }
 
 bool stage_tag_parse(struct view text, struct stage_tag *ret)

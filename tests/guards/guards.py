@@ -30,10 +30,16 @@ SLACK = 0.2  # what chance may add to a figure: a request in all for folders tha
 # The same instructions on every x86-64: libc and OpenSSL choose their code by the processor's extensions.
 PLAIN = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-AVX_Fast_Unaligned_Load,-ERMS,-BMI2,-SSE4_2",
          "OPENSSL_ia32cap": "0"}
-JOBS = {  # as guard_jobs names them: words, the size of the smaller run
-    "held": ("an update that is held, in the stager", 400),
-    "staged": ("a package created and updated on 2 points, in the stager", 150),
-    "switched": ("a package created and updated on 2 points, in the updater", 100),
+JOBS = {  # words: as guard_jobs names it, the size of the smaller run, distribution points
+    "an update that is held, in the stager": ("held", 400, 2),
+    "a package created and updated on 2 points, in the stager": ("staged", 150, 2),
+    "a package created and updated on 2 points, in the updater": ("switched", 100, 2),
+}
+PAIRS = {  # the same; of each point of a package. What grows with the points is more here for many of them
+    "each of 10 points of a package, in the stager": ("staged", 10, 10),
+    "each of 100 points of a package, in the stager": ("staged", 1, 100),
+    "each of 10 points of a package, in the updater": ("switched", 10, 10),
+    "each of 100 points of a package, in the updater": ("switched", 1, 100),
 }
 
 
@@ -47,10 +53,10 @@ def per_one(measure, size):
 # ---- a job
 
 
-def run_jobs(binaries, what, count):
+def run_jobs(binaries, what, count, points):
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=measured", binaries / "guard_jobs",
-         what, str(count), "2"], capture_output=True, text=True, env=os.environ | PLAIN, timeout=300, check=False)
+         what, str(count), str(points)], capture_output=True, text=True, env=os.environ | PLAIN, timeout=300, check=False)
     if done.returncode != 0:
         sys.exit(f"guard_jobs {what}: {done.stderr}")
     counted = json.loads(done.stdout)
@@ -60,9 +66,12 @@ def run_jobs(binaries, what, count):
 
 def measure_jobs(binaries):
     figures = {}
-    for what, (words, size) in JOBS.items():
-        for name, value in per_one(lambda count, what=what: run_jobs(binaries, what, count), size).items():
-            figures[f"{words}: {name}"] = value
+    for words, (what, size, points) in (JOBS | PAIRS).items():
+        for name, value in per_one(lambda count, what=what, points=points: run_jobs(binaries, what, count, points), size).items():
+            if words in JOBS:
+                figures[f"{words}: {name}"] = value
+            elif name == "instructions":
+                figures[f"{words}: {name}"] = round(value / points, 1)
     return figures
 
 
