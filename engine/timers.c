@@ -110,3 +110,8 @@ int64_t timers_next(const struct timers *timers)
 {
 	return timers->count ? timers->heap[1].when : INT64_MAX;
 }
+
+size_t timers_count(const struct timers *timers)
+{
+	return timers->count;
+}

@@ -20,5 +20,6 @@ void timers_set(struct timers *timers, struct timer *timer, int64_t when);
 struct timer *timers_take_due(
         struct timers *timers, int64_t now);      /* the earliest, unset; NULL: none is due */
 int64_t timers_next(const struct timers *timers); /* INT64_MAX: none */
+size_t timers_count(const struct timers *timers);
 
 #endif

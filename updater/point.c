@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void point_say(const struct turn *turn, const struct switch_point *point)
+void point_say(const struct turn *turn, struct switch_point *point)
 {
+	switch_note_pending(turn->state, point);
 	turn_say(turn, &(struct switch_fact){.kind = FACT_POINT_ROW, .point = point});
 }
 

@@ -167,6 +167,7 @@ static void apply_release(
 		point = memory_alloc(sizeof(*point));
 		point->name = memory_text(record->distribution_point);
 		point->error_code = memory_text("");
+		timer_init(&point->pending);
 		table_add(&turn->state->points, point);
 	}
 	desire(turn, point, record, part);

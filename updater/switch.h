@@ -45,6 +45,8 @@ void switch_state_free(struct switch_state *state); /* NULL is fine */
 bool switch_state_is_empty(const struct switch_state *state);
 bool switch_state_equal(
         const struct switch_state *a, const struct switch_state *b); /* but for what no row holds */
+/* For tests and the simulator: what is kept of pending switches is what its points say. */
+bool switch_state_is_counted(const struct switch_state *state);
 
 /* One attempt at one distribution point: everything that it needs and that its answer will be told from. */
 struct switch_task {

@@ -302,8 +302,13 @@ static bool load_point(struct switch_state *state, const char *name, uint64_t sc
 		switch_point_free(point);
 		return false;
 	}
-	switch_point_free(table_remove(&state->points, name));
+	struct switch_point *known = table_remove(&state->points, name);
+	if (known)
+		timers_set(state->pending, &known->pending, INT64_MAX);
+	switch_point_free(known);
+	timer_init(&point->pending);
 	table_add(&state->points, point);
+	switch_note_pending(state, point);
 	return true;
 }
 

@@ -13,6 +13,7 @@ struct switch_state *switch_state_new(struct view package_id, const struct switc
 
 	state->package_id = memory_copy(package_id.data, package_id.len);
 	state->rules = rules;
+	state->pending = timers_new();
 	return state;
 }
 
@@ -82,6 +83,7 @@ void switch_state_free(struct switch_state *state)
 	table_release(&state->staged, switch_staged_free);
 	table_release(&state->points, switch_point_free);
 	table_release(&state->tallies, switch_tally_free);
+	timers_free(state->pending);
 	free(state->package_id);
 	free(state);
 }
@@ -232,20 +234,42 @@ int64_t switch_wake_at(const struct switch_state *state)
 	return wake_at;
 }
 
+/* A release whose time is not known is pending as the others, since nobody knows when. */
+#define SINCE_UNKNOWN (INT64_MAX - 1)
+
+static int64_t pending_since(const struct switch_point *point)
+{
+	const struct switch_release *desired = &point->desired;
+
+	if (point->phase == POINT_SETTLED ||
+	        (point->current_version && point->current_offset == desired->offset))
+		return INT64_MAX;
+	return desired->time_ms > 0 ? desired->time_ms : SINCE_UNKNOWN;
+}
+
+void switch_note_pending(struct switch_state *state, struct switch_point *point)
+{
+	timers_set(state->pending, &point->pending, pending_since(point));
+}
+
 size_t switch_pending(const struct switch_state *state, int64_t *ret_since_ms)
 {
+	int64_t since_ms = timers_next(state->pending);
+
+	*ret_since_ms = since_ms == SINCE_UNKNOWN ? INT64_MAX : since_ms;
+	return timers_count(state->pending);
+}
+
+bool switch_state_is_counted(const struct switch_state *state)
+{
+	int64_t since_ms = INT64_MAX;
 	size_t count = 0;
 
-	*ret_since_ms = INT64_MAX;
 	for (size_t i = 0; i < state->points.count; i++) {
-		const struct switch_point *point = state->points.items[i];
+		int64_t since = pending_since(state->points.items[i]);
 
-		if (point->phase == POINT_SETTLED ||
-		        (point->current_version && point->current_offset == point->desired.offset))
-			continue;
-		count++;
-		if (point->desired.time_ms > 0 && point->desired.time_ms < *ret_since_ms)
-			*ret_since_ms = point->desired.time_ms;
+		count += since != INT64_MAX;
+		since_ms = since < since_ms ? since : since_ms;
 	}
-	return count;
+	return timers_count(state->pending) == count && timers_next(state->pending) == since_ms;
 }

@@ -2,6 +2,7 @@
 #define UPDATER_SWITCH_STATE_H
 
 #include "base/table.h"
+#include "engine/timers.h"
 #include "updater/switch.h"
 
 /* What the switch remembers. Only switch.c, tally.c and switch_codec.c look inside. Each struct is one row;
@@ -50,9 +51,10 @@ struct switch_point {
 	char *current_dp_id;   /* NULL: never */
 	int64_t current_offset;
 
-	/* In no row: it was loaded while an attempt may have been under way, whose answer nobody will know.
-	 */
-	bool unanswered;
+	/* In no row. */
+	bool unanswered; /* it was loaded while an attempt may have been under way, whose answer nobody will
+	                    know */
+	struct timer pending; /* among the state's pending ones while its release is not current there */
 };
 
 /* How a job ended on one distribution point. */
@@ -78,6 +80,7 @@ struct switch_state {
 	/* Offsets of the jobs that ended last, oldest first, so that a doubled record is known as one. */
 	int64_t ended[SWITCH_ENDED_MAX];
 	size_t ended_count;
+	struct timers *pending; /* of its points; in no row: follows from theirs */
 };
 
 void switch_staged_free(void *staged);
@@ -85,6 +88,8 @@ void switch_point_free(void *point);
 void switch_tally_free(void *tally);
 void switch_outcome_free(void *outcome);
 void switch_release_clear(struct switch_release *release);
+
+void switch_note_pending(struct switch_state *state, struct switch_point *point); /* it changed */
 
 char *switch_staged_name(const char *version, const char *distribution_point);
 char *switch_tally_name(const char *job_id, struct position position);
@@ -100,8 +105,8 @@ struct turn {
 void turn_say(const struct turn *turn, const struct switch_fact *fact); /* fact.state is filled in */
 
 /* point.c: a distribution point's attempts. */
-void point_say(const struct turn *turn, const struct switch_point *point); /* its row */
-void point_attempt(struct switch_point *point);                            /* wants a new attempt */
+void point_say(const struct turn *turn, struct switch_point *point); /* its row, as it changed */
+void point_attempt(struct switch_point *point);                      /* wants a new attempt */
 void point_resolve(/* the desired release's job hears what became of it here: once */
         const struct turn *turn, struct switch_point *point, enum job_state outcome, const char *detail);
 void point_answer(const struct turn *turn);

@@ -38,8 +38,8 @@ class Ground:
     def packages(self, first, count):
         return tiny_packages(self.made, range(first, first + count), "group:all")
 
-    def memory(self):
-        return self.total("stager", "holdpoint_allocated_bytes")
+    def memory(self, role):
+        return self.total(role, "holdpoint_allocated_bytes")
 
     def transactions(self):
         return sum(self.total(role, "holdpoint_transactions_total") for role in self.workers)
@@ -47,11 +47,11 @@ class Ground:
     def used(self):
         return {role: sum(map(cpu_seconds, pids)) for role, pids in self.pids.items()}
 
-    def work(self, jobs, role, counter):
-        """Sends jobs and waits until a role has counted as many as follow from them: seconds, and CPU seconds of each role."""
+    def work(self, jobs, role, counter, topic="jobs"):
+        """Sends records and waits until a role has counted as many as follow from them: seconds, and CPU seconds of each role."""
         jobs, expected = jobs
         wanted, before, began = self.total(role, counter) + expected, self.used(), time.monotonic()
-        fill(self.made.bootstrap, self.made.prefix + "jobs", jobs)
+        fill(self.made.bootstrap, self.made.prefix + topic, jobs)
         harness.wait_until(f"{expected} of {counter}", lambda: self.total(role, counter) >= wanted, 300)
         return time.monotonic() - began, {name: spent - before[name] for name, spent in self.used().items()}
 
@@ -76,14 +76,15 @@ class Curve:
             ", ".join(f"{name} {value:,.1f}" for name, value in others.items()))
 
     def row(self, plot, title, work, x, base, aim, others, logarithmic="x", **more):
-        """base: the size that the largest one is compared with."""
+        """base: the size that the largest one is compared with. others: further panels, by title, of {line: its name here}."""
         cost = dict(self.cost["all"])
         row = Row(13, work, f"at {base:,}", aim, "less")
         row.add(cost[max(cost)], cost[base])
         row.plot = plot
         row.curves = [{"title": title, "x": x, "series": self.cost, "logarithmic": logarithmic, "linear": cost[base], **more}]
-        for name, words in others.items():
-            row.curves.append({"title": words, "x": x, "series": {name: self.others[name]}, "logarithmic": "x" if "x" in logarithmic else "", **more})
+        for words, lines in others.items():
+            row.curves.append({"title": words, "x": x, "series": {line: self.others[name] for line, name in lines.items()},
+                               "logarithmic": "x" if "x" in logarithmic else "", **more})
         return row
 
 
@@ -97,25 +98,45 @@ def held(package, number):
                   '"requested_by": "bench@example"}')
 
 
+def staged(package):
+    """What a stager says of a package that is staged on one point and waits for no update: the updater knows it then."""
+    name = f"PKG{package:07}"
+    return name, (f'{{"schema": 1, "type": "staged", "id": "{package:032x}", "time": "2026-11-22T17:02:00.123Z", "package_id": "{name}", '
+                  f'"version": "1.0", "distribution_point": "dp0", "job_id": "job-{package}", "job_position": {{"partition": 0, "offset": {package}}}, '
+                  f'"dp_id": "6f1d8f0a-6a55-4a0c-8d0c-5f2a1d7a7c11", "digest": "sha256:{package:064x}", "files": 1, "bytes": 8231, '
+                  '"read_back": "full"}')
+
+
 def grow_packages(bootstrap, quick):
-    """What a job costs where so many packages are known, and the memory they take."""
+    """What a job costs where so many packages are known, and the memory for each further one."""
     curve, pick, known, sent = Curve(), random.Random(13), 0, 0
     probe = 10_000 if quick else 50_000
     with contextlib.ExitStack() as stack:
-        ground = Ground(stack, bootstrap, "packages", roles=["stager"])
+        ground = Ground(stack, bootstrap, "packages")
+        del ground.pids["updater"]  # it has no part in a job that is held
 
         def send(packages, count):
             nonlocal sent
             first, sent = sent, sent + count
             return ground.work((((held(package, first + n)) for n, package in enumerate(packages)), count), "stager", "holdpoint_input_records_total")
-        send((-number for number in range(1, probe)), probe - 1)  # not counted: a broker is slower until its code is compiled
+
+        def learn(role, packages):
+            """Bytes for each package that a role learns of."""
+            before = ground.memory(role)
+            if role == "stager":
+                send(packages, len(packages))
+            else:
+                ground.work((map(staged, packages), len(packages)), role, "holdpoint_input_records_total", "staged")
+            return (ground.memory(role) - before) / len(packages)
+        # not counted: a broker is slower until its code is compiled. 200 jobs a package, since each package is known from then on
+        send((-1 - number % (probe // 200) for number in range(probe)), probe)
         for size in [1_000, 10_000, 100_000, *([] if quick else [1_000_000])]:
-            send(range(known, size), size - known)
-            memory, known = ground.memory() / 1e6, size
+            new, known = range(known, size), size
+            memory = {f"bytes of the {role}": learn(role, new) for role in ("stager", "updater")}
             seconds, spent = send((pick.randrange(size) for _ in range(probe)), probe)
-            curve.add(size, spent, probe, **{"jobs/s": probe / seconds, "MB": memory})
+            curve.add(size, spent, probe, **{"jobs/s": probe / seconds, **memory})
     return curve.row("growth-packages", "CPU time of a job, µs", f"a job's CPU µs with {size:,} packages known", "packages", 1_000, "≤ 1.2",
-                     {"MB": "memory allocated by the stager, MB"})
+                     {"memory for each further package, bytes": {role: f"bytes of the {role}" for role in ("stager", "updater")}})
 
 
 def grow_points(bootstrap, quick):
@@ -131,7 +152,7 @@ def grow_points(bootstrap, quick):
             seconds, spent = ground.update(ground.packages(first, count), count * size)
             curve.add(size, spent, count * size, **{"pairs/s": count * size / seconds})
     return curve.row("growth-points", "CPU time for each point, µs", f"CPU µs of a (package, point) pair, {size:,} points", "distribution points", 1,
-                     "≤ 1.2", {"pairs/s": "(package, point) pairs/s on two processors"})
+                     "≤ 1.2", {"(package, point) pairs/s on two processors": {"pairs/s": "pairs/s"}})
 
 
 def grow_files(bootstrap, quick):
@@ -156,7 +177,7 @@ def grow_files(bootstrap, quick):
                 peak = int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) / 1024
             curve.add(size, spent, count * size, **{"MB": peak, "files/s": count * size / seconds})
     return curve.row("growth-files", "CPU time of a file, µs", f"a file's CPU µs, {size:,} files a package", "files a package", 1_000, "≤ 1.2",
-                     {"MB": "peak memory of the stager, MB"}, logarithmic="xy")
+                     {"peak memory of the stager, MB": {"stager": "MB"}}, logarithmic="xy")
 
 
 def grow_workers(bootstrap, quick):
@@ -171,7 +192,8 @@ def grow_workers(bootstrap, quick):
             seconds, spent = ground.update(ground.packages(warm, count), count)
             curve.add(size, spent, count, **{"packages/s": count / seconds, "transactions": (ground.transactions() - before) / count})
     return curve.row("growth-workers", "CPU time of a package, µs", "a package's CPU µs, 4 stagers and 4 updaters", "stagers, and as many updaters", 1,
-                     "≤ 1.2", {"packages/s": "packages/s on two processors", "transactions": "transactions a package"}, logarithmic="", ticks=[1, 2, 3, 4])
+                     "≤ 1.2", {"packages/s on two processors": {"packages/s": "packages/s"},
+                                "transactions a package": {"transactions": "transactions"}}, logarithmic="", ticks=[1, 2, 3, 4])
 
 
 def bench_growth(bootstrap, rounds, quick):

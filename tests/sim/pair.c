@@ -110,7 +110,7 @@ static bool is_same(const struct pair *pair, const void *rebuilt)
 {
 	const struct machine *machine = &pair->inner->machine;
 	bool same = pair->inner == &inner[1]
-	                    ? switch_state_equal(pair->state, rebuilt)
+	                    ? switch_state_equal(pair->state, rebuilt) && switch_state_is_counted(pair->state)
 	                    : gate_state_equal(pair->state, rebuilt) && gate_state_is_counted(pair->state);
 
 	return same && machine->wake_at(pair->state) == machine->wake_at(rebuilt) &&

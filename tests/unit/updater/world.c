@@ -175,6 +175,7 @@ void world_apply(struct world *world, struct switch_event *event)
 
 	cr_assert(switch_state_equal(world->state, rebuilt), "the rows do not rebuild the state; said:\n%s",
 	        world->said.data);
+	cr_assert(switch_state_is_counted(world->state) && switch_state_is_counted(rebuilt));
 	check_given(world);
 	switch_state_free(rebuilt);
 }
