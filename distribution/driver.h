@@ -55,7 +55,7 @@ enum point_verdict { POINT_REPLACE, POINT_KEEP };
 struct operation {
 	enum operation_kind kind;
 	const char *path, *from; /* owned by the submitter until done */
-	struct view data;        /* WRITE, POINT; the submitter's until done */
+	struct view data;        /* WRITE, POINT, and for goes_on(); the submitter's until done */
 	int fd;                  /* PUT: read with pread only, shared between operations; the submitter's */
 	uint64_t size;   /* PUT; HASH and COPY: what it should be, for pacing and time-outs; 0: unknown */
 	bool executable; /* PUT, COPY */
@@ -78,7 +78,15 @@ struct operation {
 	void (*done)(struct operation *operation);
 	void *context; /* the submitter's */
 
+	/* What is wanted next if this one ends well, and goes_on() says so (NULL: it does): a driver may do
+	 * it in the same go, without asking, and then its result says reached. So done() is called for the
+	 * first one only. goes_on() is called on any thread: it looks at nothing but the operation, and what
+	 * it compares the result with is in data. */
+	struct operation *next;
+	bool (*goes_on)(const struct operation *operation);
+
 	struct {
+		bool reached;       /* of those behind the first: it was carried out, or begun */
 		enum status status; /* OK also where found is false. RETRY: may work later; REJECT: this DP
 		                       cannot do it */
 		struct error err;

@@ -64,7 +64,7 @@ enum status file_slurp(const struct tree *tree, const char *path, size_t size_ma
 
 enum status file_read(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	struct operation *own = &work->own;
+	struct operation *own = work->own;
 	enum status status =
 	        file_slurp(tree, own->path, own->size_max, &own->result.data, &own->result.len, err);
 
@@ -84,7 +84,7 @@ static enum status hash_from(struct file_work *work, const struct tree *tree, in
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return tree_error(tree, errno, "read", work->own.path, err);
+			return tree_error(tree, errno, "read", work->own->path, err);
 		if (got == 0)
 			break;
 		digest_add(stream, piece.bytes, (size_t)got);
@@ -92,7 +92,7 @@ static enum status hash_from(struct file_work *work, const struct tree *tree, in
 		atomic_store(&work->moved, size);
 		status = tree_go_on(tree, err);
 	}
-	work->own.result.size = size;
+	work->own->result.size = size;
 	return status;
 }
 
@@ -102,13 +102,13 @@ enum status file_hash(struct file_work *work, const struct tree *tree, struct er
 {
 	off_t size;
 	int fd;
-	enum status status = tree_open_file(tree, work->own.path, &fd, &size, err);
+	enum status status = tree_open_file(tree, work->own->path, &fd, &size, err);
 
 	if (status || fd < 0)
 		return status;
-	work->own.result.found = true;
-	if (work->own.size_max && (uint64_t)size > work->own.size_max) {
-		work->own.result.size = (uint64_t)size;
+	work->own->result.found = true;
+	if (work->own->size_max && (uint64_t)size > work->own->size_max) {
+		work->own->result.size = (uint64_t)size;
 		close(fd);
 		return STATUS_OK;
 	}
@@ -120,7 +120,7 @@ enum status file_hash(struct file_work *work, const struct tree *tree, struct er
 	if (status)
 		digest_discard(stream);
 	else
-		digest_finish(stream, work->own.result.digest);
+		digest_finish(stream, work->own->result.digest);
 	free(piece.bytes);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(fd);
@@ -185,7 +185,7 @@ static int write_all(int fd, const char *data, size_t len, off_t at)
 /* What PUT reads is the content's side, what COPY reads the distribution point's. */
 static enum status source_error(const struct flow *flow, int number, struct error *err)
 {
-	const struct operation *own = &flow->work->own;
+	const struct operation *own = flow->work->own;
 
 	if (own->kind == OPERATION_COPY)
 		return tree_error(flow->tree, number ? number : EIO, "copy", own->from, err);
@@ -212,7 +212,7 @@ static enum status flow_by_hand(struct flow *flow, struct piece piece, struct er
 			return source_error(flow, got < 0 ? errno : 0, err);
 		int number = write_all(flow->out, piece.bytes, (size_t)got, (off_t)flow->done);
 		if (number)
-			return tree_error(flow->tree, number, "write", flow->work->own.path, err);
+			return tree_error(flow->tree, number, "write", flow->work->own->path, err);
 		status = flow_advance(flow, (uint64_t)got, err);
 	}
 	return status;
@@ -247,7 +247,7 @@ static enum status flow_all(struct flow *flow, struct error *err)
 			return status;
 	}
 	if (fsync(flow->out) || fstat(flow->out, &out))
-		return tree_error(flow->tree, errno, "fsync", flow->work->own.path, err);
+		return tree_error(flow->tree, errno, "fsync", flow->work->own->path, err);
 	if ((uint64_t)out.st_size != flow->size) /* reflinked while the source changed */
 		return source_error(flow, 0, err);
 	return STATUS_OK;
@@ -278,20 +278,20 @@ static enum status fill(
 	struct flow flow = {.work = work, .tree = tree, .in = fd, .size = size};
 	const char *name;
 	int folder;
-	enum status status = tree_make_parent(tree, work->own.path, &folder, &name, err);
+	enum status status = tree_make_parent(tree, work->own->path, &folder, &name, err);
 
 	if (status)
 		return status;
-	file_touch_upload(tree, work->own.path);
+	file_touch_upload(tree, work->own->path);
 	if (unlinkat(folder, name, 0) && errno != ENOENT) {
-		status = tree_error(tree, errno, "replace", work->own.path, err);
+		status = tree_error(tree, errno, "replace", work->own->path, err);
 	} else if ((flow.out = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	                    work->own.executable ? 0755 : 0644)) < 0) {
-		status = tree_error(tree, errno, "make", work->own.path, err);
+	                    work->own->executable ? 0755 : 0644)) < 0) {
+		status = tree_error(tree, errno, "make", work->own->path, err);
 	} else {
 		status = flow_all(&flow, err);
 		if (close(flow.out) && !status)
-			status = tree_error(tree, errno, "write", work->own.path, err);
+			status = tree_error(tree, errno, "write", work->own->path, err);
 		if (status)
 			unlinkat(folder, name, 0);
 	}
@@ -301,12 +301,12 @@ static enum status fill(
 
 enum status file_put(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	if (work->own.fd < 0)
+	if (work->own->fd < 0)
 		return error_set(err, STATUS_RETRY, "dp_error",
-		        "too many open files for putting %s; raise LimitNOFILE", work->own.path);
-	enum status status = fill(work, tree, work->own.fd, work->own.size, err);
+		        "too many open files for putting %s; raise LimitNOFILE", work->own->path);
+	enum status status = fill(work, tree, work->own->fd, work->own->size, err);
 	if (!status)
-		work->own.result.size = work->own.size;
+		work->own->result.size = work->own->size;
 	return status;
 }
 
@@ -316,12 +316,12 @@ enum status file_copy(struct file_work *work, const struct tree *tree, struct er
 {
 	off_t size;
 	int fd;
-	enum status status = tree_open_file(tree, work->own.from, &fd, &size, err);
+	enum status status = tree_open_file(tree, work->own->from, &fd, &size, err);
 
 	if (status || fd < 0)
 		return status;
-	work->own.result.found = true;
-	work->own.result.size = (uint64_t)size;
+	work->own->result.found = true;
+	work->own->result.size = (uint64_t)size;
 	status = fill(work, tree, fd, (uint64_t)size, err);
 	close(fd);
 	return status;

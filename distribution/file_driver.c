@@ -10,9 +10,7 @@
 #include <stdlib.h>
 
 enum {
-	THREADS_MAX = 4,   /* of the pool, so that a hung distribution point leaves some to others */
-	CHANGE_FACTOR = 3, /* fsync takes long where others write a lot */
-	SETTLE_FACTOR = 30,
+	THREADS_MAX = 4, /* of the pool, so that a hung distribution point leaves some to others */
 	STALL_MS = 20000,
 	EXPIRE_EVERY_MS = 24 * 3600 * 1000,
 };
@@ -55,23 +53,37 @@ static void start(struct file_driver *driver, struct file_work *work)
 	pool_submit(driver->pool, &work->pool);
 }
 
-/* The thread has not come back: what it did is unknown, and what it holds stays with the work. */
-static void answer_unheard(struct file_work *work)
+/* The submitter's first operations get their results; returns the one behind them. */
+static struct operation *answer_first(struct file_work *work, size_t count)
 {
 	struct operation *operation = work->operation;
+
+	for (size_t i = 0; i < count; i++, operation = operation->next) {
+		operation->result = work->copies[i].result;
+		work->copies[i].result.data = NULL; /* the submitter's now */
+	}
+	return operation;
+}
+
+/* The thread has not come back: what it does there is unknown, and what it holds stays with the work. */
+static void answer_unheard(struct file_work *work)
+{
 	bool never_ran = work->pool.worker < 0;
 	bool is_wish = work->pool.cancel_by_ms != 0;
 
 	if (!never_ran)
-		file_work_shut(work);
+		file_work_shut(work); /* first: no POINT gets further from here */
+	size_t at = work->at;
+	struct operation *operation = answer_first(work, at);
+	operation->result.reached = true;
 	operation->result.ambiguous = !never_ran && operation_is_change(operation->kind);
 	operation->result.status =
 	        is_wish ? error_set(&operation->result.err, STATUS_RETRY, "canceled",
 	                          "canceled before %s%s was done; it is tried again if wanted", work->base,
-	                          work->own.path)
+	                          operation->path)
 	                : error_set(&operation->result.err, STATUS_RETRY, "dp_timeout",
 	                          "%s shows no life for %lld s, at %s: is its file system hung", work->base,
-	                          (long long)work->pool.patience_ms / 1000, work->own.path);
+	                          (long long)work->pool.patience_ms / 1000, operation->path);
 }
 
 static void answer_heard(struct file_work *work)
@@ -81,8 +93,7 @@ static void answer_heard(struct file_work *work)
 	*can = (struct driver_can){
 	        .move = true, .copy = true, .point = true, .durable = true, .parcels = true, .list = true};
 	can->point_lasts = work->base_is_local;
-	work->operation->result = work->own.result;
-	work->own.result.data = NULL; /* the submitter's now */
+	answer_first(work, work->at + 1);
 }
 
 static void done(struct pool_work *pool_work)
@@ -122,7 +133,7 @@ static void expire_if_due(struct file_driver *driver)
 	if (driver->driver.read_only || driver->expiring || now < driver->expire_at_ms)
 		return;
 	driver->expire_at_ms = now + EXPIRE_EVERY_MS;
-	driver->expiring = file_work_new(driver->base, &expire);
+	driver->expiring = file_work_new(driver->base, driver->stall_ms, &expire);
 	driver->expiring->operation = NULL;
 	driver->expiring->pool.run = file_work_expire;
 	driver->expiring->pool.done = expired;
@@ -132,16 +143,12 @@ static void expire_if_due(struct file_driver *driver)
 static void file_submit(struct driver *self, struct operation *operation)
 {
 	struct file_driver *driver = (struct file_driver *)self;
-	struct file_work *work = file_work_new(driver->base, operation);
+	struct file_work *work = file_work_new(driver->base, driver->stall_ms, operation);
 
 	assert(!self->read_only || !operation_is_change(operation->kind));
 	work->pool.run = file_work_run;
 	work->pool.done = done;
 	work->pool.noted = operation->moved ? noted : NULL;
-	work->pool.patience_ms =
-	        driver->stall_ms * (operation->kind == OPERATION_SETTLE           ? SETTLE_FACTOR
-	                                   : operation_is_change(operation->kind) ? CHANGE_FACTOR
-	                                                                          : 1);
 	operation->driver_private = work;
 	start(driver, work);
 	expire_if_due(driver);

@@ -9,9 +9,9 @@
  *
  * - All that blocks runs on the pool, in a lane of this driver. An operation that hangs or was canceled is
  *   answered without its thread ("dp_timeout" or "canceled", ambiguous where it changes something).
- * - The base is opened anew for each operation, so an unmounted or remounted base is noticed, and never held.
- *   Whatever changes something (but WRITE of dp.json itself) first demands dp.json: an unmounted base gets no
- *   byte.
+ * - The base is opened anew for each operation, or for those that are done in one go (operation.next), so an
+ *   unmounted or remounted base is noticed, and never held for long. Whatever changes something (but WRITE of
+ *   dp.json itself) first demands dp.json: an unmounted base gets no byte.
  * - Below the base nothing is opened through a symbolic link, past a mount, or out of it (openat2).
  * - WRITE and POINT write in .holdpoint/tmp, fsync, rename into place, and fsync the folders above: what a
  *   crash leaves behind lies where uploads do and expires with them. PUT creates its file anew (never writes

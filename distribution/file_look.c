@@ -15,7 +15,7 @@ enum { LINK_MAX_LEN = 4096 };
 static enum status too_many(const struct file_work *work, struct error *err)
 {
 	return error_set(err, STATUS_REJECT, "dp_error", "%s%s has more than %zu bytes of names", work->base,
-	        work->own.path, work->own.size_max);
+	        work->own->path, work->own->size_max);
 }
 
 static enum status read_names(
@@ -32,12 +32,12 @@ static enum status read_names(
 		if (tree_go_on(tree, err))
 			return err->status;
 	}
-	return errno ? tree_error(tree, errno, "list", work->own.path, err) : STATUS_OK;
+	return errno ? tree_error(tree, errno, "list", work->own->path, err) : STATUS_OK;
 }
 
 enum status file_list(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	const char *path = *work->own.path ? work->own.path : ".";
+	const char *path = *work->own->path ? work->own->path : ".";
 	int fd = tree_open_at(tree, path, O_RDONLY | O_DIRECTORY, 0);
 	struct buffer names;
 
@@ -50,13 +50,13 @@ enum status file_list(struct file_work *work, const struct tree *tree, struct er
 			close(fd);
 		return status;
 	}
-	buffer_init(&names, work->own.size_max);
+	buffer_init(&names, work->own->size_max);
 	enum status status = read_names(work, tree, dir, &names, err);
 	closedir(dir);
 	if (status == STATUS_OK) {
-		work->own.result.found = true;
-		work->own.result.data = memory_copy(names.data ? names.data : "", names.len);
-		work->own.result.len = names.len;
+		work->own->result.found = true;
+		work->own->result.data = memory_copy(names.data ? names.data : "", names.len);
+		work->own->result.len = names.len;
 	}
 	buffer_release(&names);
 	return status;
@@ -67,7 +67,7 @@ enum status file_link(struct file_work *work, const struct tree *tree, struct er
 	char target[LINK_MAX_LEN];
 	const char *name;
 	int folder;
-	enum status status = tree_parent(tree, work->own.path, &folder, &name, err);
+	enum status status = tree_parent(tree, work->own->path, &folder, &name, err);
 
 	if (status || folder < 0)
 		return status;
@@ -77,11 +77,11 @@ enum status file_link(struct file_work *work, const struct tree *tree, struct er
 	if (number == ENOENT)
 		return STATUS_OK;
 	if (number && number != EINVAL)
-		return tree_error(tree, number, "read the link", work->own.path, err);
-	work->own.result.found = true;
+		return tree_error(tree, number, "read the link", work->own->path, err);
+	work->own->result.found = true;
 	if (!number) {
-		work->own.result.data = memory_copy(target, (size_t)len);
-		work->own.result.len = (size_t)len;
+		work->own->result.data = memory_copy(target, (size_t)len);
+		work->own->result.len = (size_t)len;
 	}
 	return STATUS_OK;
 }

@@ -123,14 +123,14 @@ static bool put_file(struct walk *walk, const struct parcel_file *file, bool las
 
 enum status file_put_parcel(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	const struct parcel *parcel = work->own.parcel;
+	const struct parcel *parcel = work->own->parcel;
 	struct walk walk = {.tree = tree, .fd = -1};
 	enum status status = STATUS_OK;
 
-	file_touch_upload(tree, work->own.path);
+	file_touch_upload(tree, work->own->path);
 	for (size_t i = 0; i < parcel->count && !status; i++) {
-		if (put_file(&walk, &parcel->files[i], work->own.lasting))
-			work->own.result.right |= (parcel_set)1 << i;
+		if (put_file(&walk, &parcel->files[i], work->own->lasting))
+			work->own->result.right |= (parcel_set)1 << i;
 		status = tree_go_on(tree, err);
 	}
 	walk_leave(&walk);
@@ -179,17 +179,17 @@ enum { AHEAD = 32 }; /* files that are open, and being read by the device, at a 
 
 static void check_some(struct file_work *work, struct walk *walk, size_t first, char *data)
 {
-	const struct parcel *parcel = work->own.parcel;
+	const struct parcel *parcel = work->own->parcel;
 	size_t count = parcel->count - first < AHEAD ? parcel->count - first : AHEAD;
 	int fds[AHEAD];
 
 	for (size_t i = 0; i < count; i++)
-		fds[i] = open_to_check(walk, &parcel->files[first + i], work->own.full);
+		fds[i] = open_to_check(walk, &parcel->files[first + i], work->own->full);
 	for (size_t i = 0; i < count; i++) {
 		if (fds[i] < 0)
 			continue;
-		if (!work->own.full || reads_back(fds[i], &parcel->files[first + i], data))
-			work->own.result.right |= (parcel_set)1 << (first + i);
+		if (!work->own->full || reads_back(fds[i], &parcel->files[first + i], data))
+			work->own->result.right |= (parcel_set)1 << (first + i);
 		close(fds[i]);
 	}
 }
@@ -201,7 +201,7 @@ enum status file_check_parcel(struct file_work *work, const struct tree *tree, s
 	char *data = memory_resize(NULL, PARCEL_FILE_BYTES_MAX + 1);
 	enum status status = STATUS_OK;
 
-	for (size_t i = 0; i < work->own.parcel->count && !status; i += AHEAD) {
+	for (size_t i = 0; i < work->own->parcel->count && !status; i += AHEAD) {
 		check_some(work, &walk, i, data);
 		status = tree_go_on(tree, err);
 	}

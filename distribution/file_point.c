@@ -45,25 +45,20 @@ static int fill_new(int fd, struct view data)
 }
 
 /* Something made under a temporary name gets its place: either the old or the new is there at any time. */
-static enum status put_in_place(struct file_work *work, const struct tree *tree, const char *temporary,
-        const char *path, struct error *err)
+static enum status put_in_place(struct file_work *work, const struct tree *tree, int temporary_folder,
+        const char *temporary_name, const char *path, struct error *err)
 {
-	const char *name, *temporary_name;
-	int folder, temporary_folder;
+	const char *name;
+	int folder;
 	enum status status = tree_make_parent(tree, path, &folder, &name, err);
 
 	if (status)
 		return status;
-	status = tree_make_parent(tree, temporary, &temporary_folder, &temporary_name, err);
-	if (!status) {
-		int number = renameat(temporary_folder, temporary_name, folder, name) ? errno : 0;
-		/* a file system across a network may have done it, and not said so */
-		work->own.result.ambiguous |=
-		        !number || number == EIO || number == ETIMEDOUT || number == ESTALE;
-		if (number)
-			status = tree_error(tree, number, "replace", path, err);
-		close(temporary_folder);
-	}
+	int number = renameat(temporary_folder, temporary_name, folder, name) ? errno : 0;
+	/* a file system across a network may have done it, and not said so */
+	work->own->result.ambiguous |= !number || number == EIO || number == ETIMEDOUT || number == ESTALE;
+	if (number)
+		status = tree_error(tree, number, "replace", path, err);
 	close(folder);
 	return status;
 }
@@ -77,11 +72,11 @@ static enum status replace_data(struct file_work *work, const struct tree *tree,
 
 	if (!status) {
 		int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-		int number = fd < 0 ? errno : fill_new(fd, work->own.data);
+		int number = fd < 0 ? errno : fill_new(fd, work->own->data);
 		if (number)
 			status = tree_error(tree, number, "write", temporary, err);
 		else
-			status = put_in_place(work, tree, temporary, work->own.path, err);
+			status = put_in_place(work, tree, folder, name, work->own->path, err);
 		if (status)
 			unlinkat(folder, name, 0);
 		close(folder);
@@ -95,9 +90,9 @@ enum status file_write(struct file_work *work, const struct tree *tree, struct e
 	enum status status = replace_data(work, tree, err);
 
 	if (!status)
-		status = tree_sync_above(tree, work->own.path, err);
+		status = tree_sync_above(tree, work->own->path, err);
 	if (!status)
-		work->own.result.ambiguous = false;
+		work->own->result.ambiguous = false;
 	return status;
 }
 
@@ -119,10 +114,10 @@ static enum status replace_link(struct file_work *work, const struct tree *tree,
 	enum status status = tree_make_parent(tree, temporary, &folder, &name, err);
 
 	if (!status) {
-		if (symlinkat(work->own.link_target, folder, name))
+		if (symlinkat(work->own->link_target, folder, name))
 			status = tree_error(tree, errno, "make the link", temporary, err);
 		else
-			status = put_in_place(work, tree, temporary, work->own.link, err);
+			status = put_in_place(work, tree, folder, name, work->own->link, err);
 		if (status)
 			unlinkat(folder, name, 0);
 		close(folder);
@@ -136,12 +131,12 @@ static enum status mend_link(struct file_work *work, const struct tree *tree, st
 	const char *name;
 	int folder;
 
-	if (!work->own.link)
+	if (!work->own->link)
 		return STATUS_OK;
-	enum status status = tree_make_parent(tree, work->own.link, &folder, &name, err);
+	enum status status = tree_make_parent(tree, work->own->link, &folder, &name, err);
 	if (status)
 		return status;
-	bool is_right = link_is(folder, name, work->own.link_target);
+	bool is_right = link_is(folder, name, work->own->link_target);
 	close(folder);
 	return is_right ? STATUS_OK : replace_link(work, tree, err);
 }
@@ -177,7 +172,7 @@ static void name_holder(int fd)
 static enum status lock(struct file_work *work, const struct tree *tree, int *ret_fd, struct error *err)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char *path = memory_format(LAYOUT_LOCKS "/%s", work->own.path);
+	char *path = memory_format(LAYOUT_LOCKS "/%s", work->own->path);
 	enum status status = STATUS_OK;
 	const char *name;
 	struct stat stat;
@@ -191,7 +186,7 @@ static enum status lock(struct file_work *work, const struct tree *tree, int *re
 		goto out;
 	}
 	if (fcntl(fd, F_OFD_SETLK, &whole))
-		status = errno == EAGAIN || errno == EACCES ? held_elsewhere(fd, tree, work->own.path, err)
+		status = errno == EAGAIN || errno == EACCES ? held_elsewhere(fd, tree, work->own->path, err)
 		                                            : tree_error(tree, errno, "lock", path, err);
 	else if (fstat(fd, &stat) || stat.st_nlink == 0)
 		status = tree_error(tree, ESTALE, "lock", path, err);
@@ -221,20 +216,20 @@ void file_work_shut(struct file_work *work)
 static enum status ask(
         struct file_work *work, const struct tree *tree, enum point_verdict *ret, struct error *err)
 {
-	struct view current = {work->own.result.data, work->own.result.len};
+	struct view current = {work->own->result.data, work->own->result.len};
 	int open = GATE_OPEN;
 
 	if (!atomic_compare_exchange_strong(&work->gate, &open, GATE_INSIDE))
 		return error_set(err, STATUS_RETRY, "canceled", "canceled before switching %s%s", tree->name,
-		        work->own.path);
-	*ret = work->own.check ? work->own.check(current, work->own.check_context) : POINT_REPLACE;
+		        work->own->path);
+	*ret = work->own->check ? work->own->check(current, work->own->check_context) : POINT_REPLACE;
 	atomic_store(&work->gate, GATE_OPEN);
 	return STATUS_OK;
 }
 
 static enum status point_locked(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	struct operation *own = &work->own;
+	struct operation *own = work->own;
 	enum point_verdict verdict = POINT_KEEP;
 	enum status status =
 	        file_slurp(tree, own->path, POINT_SIZE_MAX, &own->result.data, &own->result.len, err);

@@ -7,14 +7,15 @@
 #include <sys/types.h>
 
 /* Safe ways below a folder, for file_driver's threads. Everything blocks. A tree is one opening of the base
- * for one operation: nothing is opened through a symbolic link, past a mount or out of it. Paths are relative
- * to the base. */
+ * for one operation, or for those done in one go: nothing is opened through a symbolic link, past a mount or
+ * out of it. Paths are relative to the base. */
 struct pool_work;
 
 struct tree {
 	int base;
 	const char *name;       /* of the base, for messages; ends with '/' */
 	struct pool_work *work; /* asked between steps whether to go on */
+	bool has_identity;      /* dp.json was found in it */
 };
 
 must_check enum status tree_open(

@@ -15,13 +15,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-struct file_work *file_work_new(const char *base, struct operation *operation)
-{
-	struct file_work *work = memory_alloc(sizeof(*work));
-	struct operation *own = &work->own;
+enum {
+	CHANGE_FACTOR = 3, /* fsync takes long where others write a lot */
+	SETTLE_FACTOR = 30,
+};
 
-	work->operation = operation;
-	work->base = memory_text(base);
+static void copy(struct operation *own, const struct operation *operation)
+{
 	*own = *operation;
 	own->path = memory_text(operation->path);
 	own->from = memory_text(operation->from);
@@ -31,13 +31,34 @@ struct file_work *file_work_new(const char *base, struct operation *operation)
 	own->fd = operation->kind == OPERATION_PUT ? fcntl(operation->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	own->data.data = memory_copy(operation->data.data ? operation->data.data : "", operation->data.len);
 	memset(&own->result, 0, sizeof(own->result));
+}
+
+static int64_t patience_for(const struct file_work *work, enum operation_kind kind)
+{
+	return work->stall_ms * (kind == OPERATION_SETTLE           ? SETTLE_FACTOR
+	                                : operation_is_change(kind) ? CHANGE_FACTOR
+	                                                            : 1);
+}
+
+struct file_work *file_work_new(const char *base, int64_t stall_ms, struct operation *operation)
+{
+	size_t count = 0;
+
+	for (const struct operation *each = operation; each; each = each->next)
+		count++;
+	struct file_work *work = memory_alloc(sizeof(*work) + count * sizeof(work->copies[0]));
+	work->operation = operation;
+	work->base = memory_text(base);
+	work->stall_ms = stall_ms;
+	work->own = work->copies;
+	for (const struct operation *each = operation; each; each = each->next)
+		copy(&work->copies[work->count++], each);
+	work->pool.patience_ms = patience_for(work, operation->kind);
 	return work;
 }
 
-void file_work_free(struct file_work *work)
+static void release_copy(struct operation *own)
 {
-	struct operation *own = &work->own;
-
 	if (own->fd >= 0)
 		close(own->fd);
 	free((char *)own->path);
@@ -47,6 +68,12 @@ void file_work_free(struct file_work *work)
 	free((char *)own->data.data);
 	free(own->result.data);
 	parcel_unref(own->parcel);
+}
+
+void file_work_free(struct file_work *work)
+{
+	for (size_t i = 0; i < work->count; i++)
+		release_copy(&work->copies[i]);
 	free(work->base);
 	free(work);
 }
@@ -54,7 +81,7 @@ void file_work_free(struct file_work *work)
 static enum status file_stat(struct file_work *work, const struct tree *tree, struct error *err)
 {
 	struct stat stat;
-	int fd = tree_open_at(tree, work->own.path, O_PATH, 0), number = fd < 0 ? errno : 0;
+	int fd = tree_open_at(tree, work->own->path, O_PATH, 0), number = fd < 0 ? errno : 0;
 
 	if (fd >= 0) {
 		number = fstat(fd, &stat) ? errno : 0;
@@ -63,20 +90,20 @@ static enum status file_stat(struct file_work *work, const struct tree *tree, st
 	if (number == ENOENT || number == ENOTDIR)
 		return STATUS_OK;
 	if (number)
-		return tree_error(tree, number, "look at", work->own.path, err);
-	work->own.result.found = true;
-	work->own.result.size = S_ISREG(stat.st_mode) ? (uint64_t)stat.st_size : 0;
+		return tree_error(tree, number, "look at", work->own->path, err);
+	work->own->result.found = true;
+	work->own->result.size = S_ISREG(stat.st_mode) ? (uint64_t)stat.st_size : 0;
 	return STATUS_OK;
 }
 
 static enum status file_remove(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	return tree_remove(tree, work->own.path, err);
+	return tree_remove(tree, work->own->path, err);
 }
 
 static enum status file_settle(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	return syncfs(tree->base) ? tree_error(tree, errno, "settle", work->own.path, err) : STATUS_OK;
+	return syncfs(tree->base) ? tree_error(tree, errno, "settle", work->own->path, err) : STATUS_OK;
 }
 
 /* The two ends of a move. */
@@ -112,7 +139,7 @@ static int rename_ends(const struct ends *ends, bool replace)
 static enum status move_ends(
         struct file_work *work, const struct tree *tree, const struct ends *ends, struct error *err)
 {
-	struct operation *own = &work->own;
+	struct operation *own = work->own;
 	struct stat stat;
 
 	if (fstatat(ends->from, ends->from_name, &stat, AT_SYMLINK_NOFOLLOW))
@@ -129,7 +156,7 @@ static enum status move_ends(
 /* Durable after SETTLE, which makes many moves and all that they moved durable at once. */
 static enum status file_move(struct file_work *work, const struct tree *tree, struct error *err)
 {
-	struct operation *own = &work->own;
+	struct operation *own = work->own;
 	struct ends ends;
 	enum status status = tree_parent(tree, own->from, &ends.from, &ends.from_name, err);
 
@@ -168,14 +195,15 @@ static enum status (*const kinds[])(struct file_work *work, const struct tree *t
 
 /* An unmounted base is often an empty folder: whatever would change it must find dp.json, unless it makes it.
  */
-static enum status demand_identity(const struct operation *own, const struct tree *tree, struct error *err)
+static enum status demand_identity(const struct operation *own, struct tree *tree, struct error *err)
 {
-	if (!operation_is_change(own->kind) ||
+	if (tree->has_identity || !operation_is_change(own->kind) ||
 	        (own->kind == OPERATION_WRITE && strcmp(own->path, LAYOUT_DP_JSON) == 0))
 		return STATUS_OK;
 	int fd = tree_open_at(tree, LAYOUT_DP_JSON, O_PATH, 0);
 	if (fd >= 0) {
 		close(fd);
+		tree->has_identity = true;
 		return STATUS_OK;
 	}
 	if (errno != ENOENT)
@@ -202,19 +230,45 @@ static bool is_local(int fd)
 	return true;
 }
 
+static void run_one(struct file_work *work, struct tree *tree)
+{
+	struct operation *own = work->own;
+	struct error *err = &own->result.err;
+	enum status status = demand_identity(own, tree, err);
+
+	if (!status)
+		status = kinds[own->kind](work, tree, err);
+	own->result.status = status;
+}
+
+/* True, and the next one is under way, where there is one, it is still wanted and the last one says so. */
+static bool go_to_next(struct file_work *work)
+{
+	struct operation *own = work->own;
+	bool ended_well = own->result.status == STATUS_OK && (!own->goes_on || own->goes_on(own));
+	size_t next = work->at + 1;
+
+	if (next == work->count || !ended_well || !pool_go_on(&work->pool))
+		return false;
+	work->own = &work->copies[next];
+	work->own->result.reached = true;
+	work->pool.patience_ms = patience_for(work, work->own->kind);
+	work->at = next;
+	return true;
+}
+
 void file_work_run(struct pool_work *pool_work)
 {
 	struct file_work *work = (struct file_work *)pool_work;
-	struct error *err = &work->own.result.err;
+	struct operation *first = work->own;
 	struct tree tree;
-	enum status status = tree_open(work->base, pool_work, &tree, err);
 
-	if (!status) {
-		work->base_is_local = is_local(tree.base);
-		status = demand_identity(&work->own, &tree, err);
-		if (!status)
-			status = kinds[work->own.kind](work, &tree, err);
-		tree_close(&tree);
-	}
-	work->own.result.status = status;
+	first->result.status = tree_open(work->base, pool_work, &tree, &first->result.err);
+	if (first->result.status != STATUS_OK)
+		return;
+	work->base_is_local = is_local(tree.base);
+	do
+		run_one(work, &tree);
+	while (go_to_next(work));
+	tree_close(&tree);
 }

@@ -116,3 +116,14 @@ enum status identity_of(
 		return error_prefix(err, "distribution point %s: .holdpoint/dp.json: ", point);
 	return STATUS_OK;
 }
+
+bool identity_is_told(const struct operation *read)
+{
+	struct identity identity = {0};
+	struct error why;
+	bool is_told =
+	        identity_of(read, "", &identity, &why) == STATUS_OK && view_is(read->data, identity.dp_id);
+
+	identity_release(&identity);
+	return is_told;
+}

@@ -31,4 +31,7 @@ bool identity_replaces(const struct identity *identity, const char *dp_id);
 must_check enum status identity_of(
         const struct operation *read, const char *point, struct identity *ret, struct error *err);
 
+/* Whether it told of the one whose id is in the READ's data: for goes_on(). */
+bool identity_is_told(const struct operation *read);
+
 #endif

@@ -47,5 +47,9 @@ static inline bool parcel_set_has(parcel_set set, size_t i)
 {
 	return set >> i & 1;
 }
+static inline parcel_set parcel_all(const struct parcel *parcel)
+{
+	return ~(parcel_set)0 >> (PARCEL_FILES_MAX - parcel->count); /* it is never empty */
+}
 
 #endif

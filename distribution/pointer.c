@@ -7,7 +7,9 @@
  *             (one owner at a time) reads back, and a stalled one's late write is found by looking again
  *   back      what is read back decides, never what a write was answered
  *
- * A write is never sent twice here: an answer that did not come is POINTER_UNKNOWN, to be looked at anew. */
+ * A write is never sent twice here: an answer that did not come is POINTER_UNKNOWN, to be looked at anew.
+ *
+ * All of it is told to the driver ahead (ahead.h): a folder does it in one go. */
 #include "distribution/pointer.h"
 
 #include "distribution/identity.h"
@@ -39,6 +41,7 @@ struct switching {
 
 	char *seal, *path, *link, *link_target;
 	struct buffer text; /* of the pointer as wanted */
+	struct ahead ahead;
 	struct step step;
 	struct agenda_entry later;
 	struct current *shown; /* what the pointer shows */
@@ -120,6 +123,7 @@ static struct operation *prepare(struct switching *switching, enum operation_kin
 	step->operation = (struct operation){.kind = kind, .path = path, .flow = switching, .fd = -1};
 	step->driver = switching->site->driver;
 	step->agenda = switching->room->agenda;
+	step->ahead = &switching->ahead;
 	step->context = switching;
 	step->once = kind == OPERATION_WRITE || kind == OPERATION_POINT;
 	return &step->operation;
@@ -212,6 +216,11 @@ static enum point_verdict on_check(struct view current, void *context)
 	return seen == SEEN_NEWER ? POINT_KEEP : POINT_REPLACE;
 }
 
+static bool has_written(const struct operation *point)
+{
+	return point->result.status == STATUS_OK ? !point->result.kept : point->result.ambiguous;
+}
+
 static void pointed(struct step *step)
 {
 	struct switching *switching = step->context;
@@ -221,8 +230,7 @@ static void pointed(struct step *step)
 	switching->broken_before = judge(switching, text, &before) == SEEN_BROKEN;
 	current_free(before);
 	free(step->operation.result.data);
-	switching->wrote = step->operation.result.status == STATUS_OK ? !step->operation.result.kept
-	                                                              : step->operation.result.ambiguous;
+	switching->wrote = has_written(&step->operation);
 	if (!has_failed(switching))
 		read_pointer(switching, took_back);
 }
@@ -255,7 +263,7 @@ static void compared(struct step *step)
 	write_pointer(switching);
 }
 
-static void point(struct switching *switching)
+static void make_text(struct switching *switching)
 {
 	struct current wanted = {.package_id = switching->package,
 	        .version = switching->version,
@@ -268,17 +276,25 @@ static void point(struct switching *switching)
 
 	buffer_init(&switching->text, CURRENT_SIZE_MAX);
 	current_write(&wanted, &switching->text);
-	if (!switching->site->driver->can.point) {
-		read_pointer(switching, compared);
-		return;
-	}
-	struct operation *operation = prepare(switching, OPERATION_POINT, switching->path);
+}
+
+static void fill_point(struct switching *switching, struct operation *operation)
+{
 	operation->data = buffer_view(&switching->text);
 	operation->link = switching->link;
 	operation->link_target = switching->link_target;
 	operation->check = on_check;
 	operation->check_context = switching;
 	operation->size_max = CURRENT_SIZE_MAX;
+}
+
+static void point(struct switching *switching)
+{
+	if (!switching->site->driver->can.point) {
+		read_pointer(switching, compared);
+		return;
+	}
+	fill_point(switching, prepare(switching, OPERATION_POINT, switching->path));
 	run(switching, pointed);
 }
 
@@ -356,6 +372,55 @@ static void identified(struct step *step)
 		read_seal(switching);
 }
 
+/* ---- ahead */
+
+static bool has_digest(const struct operation *read)
+{
+	char digest[DIGEST_SIZE];
+
+	if (!read->result.found)
+		return false;
+	digest_of((struct view){read->result.data, read->result.len}, digest);
+	return view_is(read->data, digest);
+}
+
+static struct operation *add_read(struct switching *switching, const char *path, size_t size_max)
+{
+	struct operation *read = ahead_add(&switching->ahead, OPERATION_READ, path, switching);
+
+	read->size_max = size_max;
+	return read;
+}
+
+static void go(void *context)
+{
+	struct switching *switching = context;
+	const struct operation *point = ahead_find(&switching->ahead, OPERATION_POINT);
+
+	switching->wrote = point && has_written(point); /* also where nobody asks, since it was canceled */
+	prepare(switching, OPERATION_READ, LAYOUT_DP_JSON)->size_max = IDENTITY_SIZE_MAX;
+	run(switching, identified);
+}
+
+static void go_ahead(struct switching *switching)
+{
+	struct operation *identity = add_read(switching, LAYOUT_DP_JSON, IDENTITY_SIZE_MAX);
+
+	identity->data = view_text(switching->dp_id);
+	identity->goes_on = identity_is_told;
+	if (switching->wish == POINTER_SWITCH) {
+		make_text(switching);
+		struct operation *seal = add_read(switching, switching->seal, MANIFEST_BYTES_MAX);
+		seal->data = view_text(switching->digest);
+		seal->goes_on = has_digest;
+		if (switching->site->driver->can.point)
+			fill_point(switching,
+			        ahead_add(&switching->ahead, OPERATION_POINT, switching->path, switching));
+	}
+	add_read(switching, switching->path, CURRENT_SIZE_MAX);
+	ahead_start(&switching->ahead, switching->site->driver, go, switching);
+}
+
 /* ---- the door */
 
 struct switching *switching_new(const struct pointer_spec *spec)
@@ -389,6 +454,7 @@ void switching_free(struct switching *switching)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);
+	ahead_release(&switching->ahead);
 	buffer_release(&switching->text);
 	current_free(switching->shown);
 	if (switching->site)
@@ -412,12 +478,12 @@ void switching_start(struct switching *switching, struct room *room, struct site
 		fail(switching, &err);
 		return;
 	}
-	prepare(switching, OPERATION_READ, LAYOUT_DP_JSON)->size_max = IDENTITY_SIZE_MAX;
-	run(switching, identified);
+	go_ahead(switching);
 }
 
 void switching_cancel(struct switching *switching)
 {
 	switching->canceled = true;
+	ahead_cancel(&switching->ahead);
 	step_cancel(&switching->step);
 }

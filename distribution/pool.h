@@ -49,7 +49,8 @@ struct pool_work {                             /* embed it; zero it, then fill t
 	        struct pool_work *work); /* I/O thread, exactly once, after done() and run(): frees it;
 	                                    never called for a thread that hangs until the process ends */
 	struct pool_lane *lane;          /* NULL: none */
-	int64_t patience_ms;             /* without a sign of life for so long, it is lost; 0: 60 s */
+	atomic_llong patience_ms; /* without a sign of life for so long, it is lost; 0: 60 s; run() may change
+	                             it, behind pool_go_on() */
 
 	enum pool_end end; /* for done() */
 

@@ -1,16 +1,18 @@
 #ifndef DISTRIBUTION_STAGING_H
 #define DISTRIBUTION_STAGING_H
 
+#include "distribution/ahead.h"
 #include "distribution/delivery.h"
 #include "distribution/identity.h"
 #include "distribution/shelf.h"
+#include "distribution/source_parcel.h"
 #include "distribution/step.h"
 #include "distribution/transfer.h"
 
 #include "base/map.h"
 
 /* Inside a staging: shared by transfer.c (the order of things), transfer_files.c (its files, many at once),
- * transfer_parcels.c (many small ones in one step). */
+ * transfer_parcels.c (many small ones in one step), transfer_ahead.c (several steps in one go). */
 struct staging {
 	struct room *room;
 	struct site *site;
@@ -28,8 +30,15 @@ struct staging {
 
 	/* where */
 	char *attempts, *folder, *content, *seal;
+	char *base_seal;         /* of the version that may be copied from; NULL: none */
 	char *first;             /* the path of the content's first file */
 	struct buffer seal_text; /* what is written there */
+
+	/* what the steps that follow will find done */
+	struct ahead ahead;
+	void (*went_ahead)(struct staging *staging);
+	struct parcel *to_send, *to_check; /* all the files, where they go ahead */
+	struct source_parcel *reading;     /* to_send */
 
 	/* one thing at a time */
 	struct step step;
@@ -75,11 +84,12 @@ void staging_wind_up(struct staging *staging); /* removes what was uploaded and 
 void staging_finish(struct staging *staging);  /* ends */
 
 /* The parts, in their order; each goes on with the next. */
-void staging_read_seal(struct staging *staging);    /* transfer_manifest.c */
-void staging_get_manifest(struct staging *staging); /* transfer_manifest.c */
-void staging_clean(struct staging *staging);        /* transfer.c: clean, send, place, … */
-void staging_check(struct staging *staging);        /* transfer.c: check, settle, identity, … */
-void staging_write_seal(struct staging *staging);   /* transfer_seal.c */
+void staging_read_seal(struct staging *staging);      /* transfer_manifest.c */
+void staging_get_manifest(struct staging *staging);   /* transfer_manifest.c */
+void staging_clean(struct staging *staging);          /* transfer.c: clean, send, place, … */
+void staging_check(struct staging *staging);          /* transfer.c: check, settle, identity, … */
+void staging_write_seal(struct staging *staging);     /* transfer_seal.c */
+void staging_make_seal_text(struct staging *staging); /* transfer_seal.c */
 
 /* transfer_files.c. Every file is sent to the attempt's folder (or straight to its place), or is checked in
  * its place. Ends with passed(), not from within; staging->err says whether one failed. */
@@ -96,5 +106,17 @@ void staging_go_on(struct staging *staging); /* behind one of these, when under_
 /* transfer_parcels.c: from staging->next on; false: that file does not go into a parcel. */
 bool staging_start_parcel(struct staging *staging);
 void staging_cancel_parcels(struct staging *staging);
+/* All files in one, to be sent or checked; NULL: they do not fit. */
+struct parcel *staging_pack_whole(
+        struct staging *staging, bool checking, const struct catalogue_source **ret_source);
+void staging_fill_parcel(const struct staging *staging, struct operation *operation, struct parcel *parcel);
+struct source_parcel *staging_read_parcel(struct staging *staging, const struct catalogue_source *source,
+        struct parcel *parcel, source_parcel_done *done, void *context);
+
+/* transfer_ahead.c. then() comes exactly once, not from within; false: never, since nothing can be done
+ * ahead. */
+void staging_look_ahead(struct staging *staging, void (*then)(struct staging *staging));
+bool staging_go_ahead(struct staging *staging, void (*then)(struct staging *staging));
+void staging_cancel_ahead(struct staging *staging);
 
 #endif

@@ -54,7 +54,10 @@ void step_start(struct step *step)
 	step->tries = step->timeouts = 0;
 	step->canceled = false;
 	step->under_way = true;
-	step->driver->ops->submit(step->driver, &step->operation);
+	if (step->ahead && ahead_take(step->ahead, &step->operation))
+		on_done(&step->operation);
+	else
+		step->driver->ops->submit(step->driver, &step->operation);
 }
 
 static void end_canceled(struct agenda_entry *entry)

@@ -2,6 +2,7 @@
 #define DISTRIBUTION_STEP_H
 
 #include "distribution/agenda.h"
+#include "distribution/ahead.h"
 #include "distribution/driver.h"
 
 #include <stdbool.h>
@@ -15,7 +16,8 @@ struct step {
 	void (*took)(struct step *step); /* the last try's result is in operation.result; its data is the
 	                                    receiver's to free */
 	void *context;
-	bool once; /* not tried again */
+	bool once;           /* not tried again */
+	struct ahead *ahead; /* where its result may be already; NULL */
 
 	/* the step's */
 	bool under_way, canceled;
@@ -25,7 +27,8 @@ struct step {
 
 enum { STEP_TRIES = 3, STEP_TIMEOUTS = 2 };
 
-void step_start(struct step *step);  /* took() comes exactly once, never from within */
+/* took() comes exactly once, from within only where the result was there already: start it last. */
+void step_start(struct step *step);
 void step_cancel(struct step *step); /* a wish; nothing under way is fine */
 
 #endif

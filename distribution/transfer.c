@@ -83,7 +83,6 @@ static void looked(struct step *step)
 /* Is the version's content in place, but not sealed? Its first file tells. */
 static void look_in_place(struct staging *staging)
 {
-	staging->first = layout_join(staging->content, staging->manifest->files[0].path);
 	staging_prepare(staging, OPERATION_STAT, staging->first);
 	staging_run(staging, looked);
 }
@@ -96,10 +95,19 @@ static void cleaned(struct step *step)
 		look_in_place(staging);
 }
 
-void staging_clean(struct staging *staging)
+static void clean(struct staging *staging)
 {
+	if (staging_is_over(staging))
+		return;
 	staging_prepare(staging, OPERATION_REMOVE, staging->attempts)->folder = true;
 	staging_run(staging, cleaned);
+}
+
+void staging_clean(struct staging *staging)
+{
+	staging->first = layout_join(staging->content, staging->manifest->files[0].path);
+	if (!staging_go_ahead(staging, clean))
+		clean(staging);
 }
 
 static void placed(struct step *step)
@@ -231,6 +239,8 @@ struct staging *staging_new(const struct transfer_spec *spec)
 	staging->folder = layout_attempt(staging->package, staging->version, staging->attempt);
 	staging->content = layout_content(staging->package, staging->version);
 	staging->seal = layout_seal(staging->package, staging->version);
+	if (staging->base_version && strcmp(staging->base_version, staging->version) != 0)
+		staging->base_seal = layout_seal(staging->package, staging->base_version);
 	return staging;
 }
 
@@ -238,11 +248,14 @@ void staging_free(struct staging *staging)
 {
 	char *texts[] = {staging->package, staging->version, staging->point, staging->expected_dp_id,
 	        staging->manifest_url, staging->digest, staging->attempt, staging->base_version,
-	        staging->attempts, staging->folder, staging->content, staging->seal, staging->base_content,
-	        staging->first, (char *)staging->alone};
+	        staging->attempts, staging->folder, staging->content, staging->seal, staging->base_seal,
+	        staging->base_content, staging->first, (char *)staging->alone};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(texts[i]);
+	ahead_release(&staging->ahead);
+	parcel_unref(staging->to_send);
+	parcel_unref(staging->to_check);
 	map_free(staging->base_by_digest, NULL);
 	manifest_unref(staging->base);
 	manifest_unref(staging->manifest);
@@ -252,6 +265,12 @@ void staging_free(struct staging *staging)
 		site_release(staging->site);
 	catalogue_unref(staging->catalogue);
 	free(staging);
+}
+
+static void start(struct staging *staging)
+{
+	if (!staging_is_over(staging))
+		read_identity(staging, identified);
 }
 
 void staging_start(struct staging *staging, struct room *room, struct site *site,
@@ -274,7 +293,7 @@ void staging_start(struct staging *staging, struct room *room, struct site *site
 	if (staging->err.status != STATUS_OK)
 		staging_finish(staging);
 	else
-		read_identity(staging, identified);
+		staging_look_ahead(staging, start);
 }
 
 void staging_cancel(struct staging *staging)
@@ -282,6 +301,7 @@ void staging_cancel(struct staging *staging)
 	if (staging->canceled)
 		return;
 	staging->canceled = true;
+	staging_cancel_ahead(staging);
 	step_cancel(&staging->step);
 	if (staging->work)
 		manifest_work_cancel(staging->work);

@@ -133,8 +133,6 @@ static void got_base(void *context, struct manifest *manifest, const struct erro
 	(void)err;
 	staging->work = NULL;
 	staging->base = manifest;
-	free(staging->base_content);
-	staging->base_content = NULL;
 	if (manifest) {
 		staging->base_content = layout_content(staging->package, staging->base_version);
 		staging->base_by_digest = map_new();
@@ -165,13 +163,10 @@ static void took_base(struct step *step)
 
 static void look_at_base(struct staging *staging)
 {
-	if (!staging->base_version || !staging->site->driver->can.copy ||
-	        strcmp(staging->base_version, staging->version) == 0) {
+	if (!staging->base_seal || !staging->site->driver->can.copy) {
 		staging_clean(staging);
 		return;
 	}
-	free(staging->base_content);
-	staging->base_content = layout_seal(staging->package, staging->base_version);
-	staging_prepare(staging, OPERATION_READ, staging->base_content)->size_max = MANIFEST_BYTES_MAX;
+	staging_prepare(staging, OPERATION_READ, staging->base_seal)->size_max = MANIFEST_BYTES_MAX;
 	staging_run(staging, took_base);
 }

@@ -45,25 +45,35 @@ static void took(struct step *step)
 	finish(step->context, operation->result.status == STATUS_OK ? operation->result.right : 0);
 }
 
+void staging_fill_parcel(const struct staging *staging, struct operation *operation, struct parcel *parcel)
+{
+	operation->parcel = parcel;
+	operation->size = parcel->bytes;
+	operation->full = staging->site->point->read_back_full;
+	/* what will not be read from the device must be told by it that it is there */
+	operation->lasting = !operation->full;
+}
+
+static enum operation_kind kind_of(const struct staging *staging)
+{
+	return staging->checking ? OPERATION_CHECK_PARCEL : OPERATION_PUT_PARCEL;
+}
+
 static void run(struct bundle *bundle)
 {
 	struct staging *staging = bundle->staging;
-	bool full = staging->site->point->read_back_full;
 
 	bundle->step = (struct step){.driver = staging->site->driver,
 	        .agenda = staging->room->agenda,
 	        .took = took,
 	        .context = bundle,
 	        .once = true,
-	        .operation = {.kind = staging->checking ? OPERATION_CHECK_PARCEL : OPERATION_PUT_PARCEL,
+	        .ahead = &staging->ahead,
+	        .operation = {.kind = kind_of(staging),
 	                .path = bundle->parcel->files[0].path,
-	                .parcel = bundle->parcel,
 	                .flow = staging,
-	                .fd = -1,
-	                .size = bundle->parcel->bytes,
-	                .full = full,
-	                /* what will not be read from the device must be told by it that it is there */
-	                .lasting = !full}};
+	                .fd = -1}};
+	staging_fill_parcel(staging, &bundle->step.operation, bundle->parcel);
 	step_start(&bundle->step);
 }
 
@@ -144,6 +154,25 @@ static struct parcel *pack(struct staging *staging, const struct catalogue_sourc
 	return NULL;
 }
 
+struct parcel *staging_pack_whole(
+        struct staging *staging, bool checking, const struct catalogue_source **ret_source)
+{
+	staging->next = 0;
+	staging->checking = checking;
+	struct parcel *parcel = staging->site->driver->can.parcels ? pack(staging, ret_source) : NULL;
+	if (staging->next == staging->manifest->count)
+		return parcel;
+	parcel_unref(parcel);
+	return NULL;
+}
+
+struct source_parcel *staging_read_parcel(struct staging *staging, const struct catalogue_source *source,
+        struct parcel *parcel, source_parcel_done *done, void *context)
+{
+	return source_parcel_read(staging->room->parcels,
+	        sources_lane(staging->room->sources, source->prefix), parcel, staging->began, done, context);
+}
+
 bool staging_start_parcel(struct staging *staging)
 {
 	const struct catalogue_source *source = NULL;
@@ -160,10 +189,8 @@ bool staging_start_parcel(struct staging *staging)
 		bundle->next->self = &bundle->next;
 	staging->bundles = bundle;
 	staging->under_way++;
-	if (source)
-		bundle->reading = source_parcel_read(staging->room->parcels,
-		        sources_lane(staging->room->sources, source->prefix), parcel, staging->began,
-		        read_sources, bundle);
+	if (source && !ahead_has(&staging->ahead, kind_of(staging), parcel->files[0].path))
+		bundle->reading = staging_read_parcel(staging, source, parcel, read_sources, bundle);
 	else
 		run(bundle);
 	return true;

@@ -55,12 +55,18 @@ static void wrote_seal(struct step *step)
 	staging_run(staging, took_own_seal);
 }
 
+void staging_make_seal_text(struct staging *staging)
+{
+	if (staging->seal_text.len)
+		return;
+	buffer_init(&staging->seal_text, MANIFEST_BYTES_MAX);
+	manifest_write_canonical(staging->manifest, &staging->seal_text);
+}
+
 void staging_write_seal(struct staging *staging)
 {
-	if (!staging->seal_writes++) {
-		buffer_init(&staging->seal_text, MANIFEST_BYTES_MAX);
-		manifest_write_canonical(staging->manifest, &staging->seal_text);
-	}
+	staging->seal_writes++;
+	staging_make_seal_text(staging);
 	staging_prepare(staging, OPERATION_WRITE, staging->seal)->data = buffer_view(&staging->seal_text);
 	staging_run(staging, wrote_seal);
 }

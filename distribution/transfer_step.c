@@ -59,6 +59,7 @@ struct operation *staging_prepare(struct staging *staging, enum operation_kind k
 	step->operation = (struct operation){.kind = kind, .path = path, .flow = staging, .fd = -1};
 	step->driver = staging->site->driver;
 	step->agenda = staging->room->agenda;
+	step->ahead = &staging->ahead;
 	step->context = staging;
 	return &step->operation;
 }

@@ -179,9 +179,38 @@ def measure_content(binaries):
     return figures
 
 
+# ---- a tiny package on a folder
+
+FILE_CALLS = {"openat", "openat2", "close", "newfstatat", "fstatfs", "pread64", "pwrite64", "fadvise64", "getdents64", "ftruncate", "mkdirat",
+              "unlinkat", "renameat", "renameat2", "symlinkat", "readlinkat", "fsync", "syncfs"}
+
+
+def run_folder(binaries, count):
+    """Staged and made current, one after the other: what the kernel was asked. Each work on the folder opens it once, and asks for its
+    kind (fstatfs)."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-guards-", dir="/dev/shm"))
+    try:
+        (folder / "base").mkdir()
+        (folder / "src").mkdir()
+        done = subprocess.run(["strace", "-f", "-qq", "-c", "-o", folder / "calls", binaries / "guard_folder", str(count), "1", folder / "base",
+                               folder / "src"], capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            sys.exit(f"guard_folder: {done.stderr}")
+        calls = {line.split()[-1]: int(line.split()[3]) for line in (folder / "calls").read_text().splitlines() if line[:1] == " "}
+    finally:
+        shutil.rmtree(folder)
+    return {"calls on files": sum(calls.get(name, 0) for name in FILE_CALLS), "fsync": calls["fsync"], "syncfs": calls["syncfs"],
+            "works on the folder": calls["fstatfs"]}
+
+
+def measure_folder(binaries):
+    figures = per_one(lambda count: run_folder(binaries, count), 50)
+    return {f"a tiny package staged and made current on a folder: {name}": value for name, value in figures.items()}
+
+
 # ---- the verdict
 
-PARTS = {"jobs": measure_jobs, "content": measure_content}
+PARTS = {"jobs": measure_jobs, "content": measure_content, "folder": measure_folder}
 
 
 def judge(figures, recorded):
@@ -202,7 +231,7 @@ def judge(figures, recorded):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help="jobs, content; all if none is named")
+    parser.add_argument("parts", nargs="*", help="jobs, content, folder; all if none is named")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "bin", help="where the release build's binaries are")
     parser.add_argument("--accept", action="store_true", help="record the figures in place of comparing them")
     options = parser.parse_args()

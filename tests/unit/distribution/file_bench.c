@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +63,23 @@ char *scratch_read(const char *path)
 	text[len] = '\0';
 	fclose(file);
 	return text;
+}
+
+void need_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		cr_skip_test("mounting needs root: %s", strerror(errno));
+}
+
+bool mount_image(const char *folder)
+{
+	char *command = memory_format("exec >/dev/null 2>&1; cd '%s' && truncate -s 16M image && "
+	                              "mkfs.ext4 -q image && mount -o loop image .",
+	        folder);
+	bool mounted = system(command) == 0;
+
+	free(command);
+	return mounted;
 }
 
 static void step(struct driver_bench *bench, int timeout_ms)

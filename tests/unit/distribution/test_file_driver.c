@@ -96,15 +96,14 @@ static bool is_there(const char *path)
 }
 
 /* Mounts that end with this process; before the driver's threads start, so that they see them. */
-static void need_mounts(void)
-{
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		cr_skip_test("mounting needs root: %s", strerror(errno));
-}
-
 static void mark_done(struct operation *operation)
 {
 	*(bool *)operation->context = true;
+}
+
+static bool reads_as_its_data(const struct operation *read)
+{
+	return view_equal((struct view){read->result.data, read->result.len}, read->data);
 }
 
 Test(file_driver, keeps_the_executable_bit_and_no_other)
@@ -380,6 +379,39 @@ Test(file_driver, a_mount_over_the_base_is_noticed_and_the_base_never_held)
 	expect_file(at("pkg/x"), "below");
 }
 
+/* In one go what is wanted next is done up to where it is not, and no further. */
+Test(file_driver, goes_on_with_what_is_wanted_next)
+{
+	struct operation plan[4] = {{.kind = OPERATION_WRITE, .path = "pkg/a", .data = view_text("a")},
+	        {.kind = OPERATION_READ, .path = "pkg/a", .size_max = 10, .data = view_text("a")},
+	        {.kind = OPERATION_READ, .path = "pkg/a", .size_max = 10, .data = view_text("b")},
+	        {.kind = OPERATION_WRITE, .path = "pkg/b", .data = view_text("b")}};
+
+	for (int i = 0; i < 3; i++)
+		plan[i].next = &plan[i + 1];
+	plan[1].goes_on = plan[2].goes_on = reads_as_its_data;
+	bench_run(bench, plan);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(plan[i].result.status, STATUS_OK, "%s", plan[i].result.err.message);
+	cr_assert(plan[1].result.reached && plan[2].result.reached && plan[2].result.found);
+	cr_assert_not(plan[3].result.reached);
+	cr_assert_not(is_there(at("pkg/b")));
+	free(plan[1].result.data);
+	free(plan[2].result.data);
+}
+
+Test(file_driver, does_not_go_on_behind_what_failed)
+{
+	struct operation plan[2] = {
+	        {.kind = OPERATION_READ, .path = "pkg/a", .size_max = 1, .next = &plan[1]},
+	        {.kind = OPERATION_WRITE, .path = "pkg/b", .data = view_text("b")}};
+
+	bench_write(bench, "pkg/a", "aa");
+	expect_error(plan, STATUS_REJECT, "dp_error");
+	cr_assert_not(plan[1].result.reached);
+	cr_assert_not(is_there(at("pkg/b")));
+}
+
 Test(file_driver, a_mount_below_the_base_is_refused)
 {
 	struct operation remove = {.kind = OPERATION_REMOVE, .path = "pkg"};
@@ -652,21 +684,10 @@ Test(file_driver_point, a_local_file_systems_lock_lasts)
 	cr_assert(bench->driver->can.point && bench->driver->can.point_lasts);
 }
 
-/* An ext4 of its own in a file, mounted on the base; false where that cannot be had. */
-static bool mount_image(void)
-{
-	char *command = memory_format("exec >/dev/null 2>&1; truncate -s 16M '%s' && mkfs.ext4 -q '%s' && "
-	                              "mount -o loop '%s' '%s'",
-	        at("image"), at("image"), at("image"), at("."));
-	bool mounted = system(command) == 0;
-
-	free(command);
-	return mounted;
-}
-
 struct hang {
 	struct operation write[5], canceled, read; /* as many writes as there are threads, and one more */
-	bool write_done[5], canceled_done, read_done, thawed;
+	struct operation plan[3];                  /* read, write, read: in one go */
+	bool write_done[5], canceled_done, read_done, plan_done, thawed;
 };
 
 static void submit(struct driver_bench *frozen, struct operation *operation, const char *path, bool *done)
@@ -702,6 +723,13 @@ static void live_through_a_freeze(struct driver_bench *frozen, struct hang *hang
 	step_for(frozen, &hang->canceled_done);
 	submit(frozen, &hang->read, "pkg/x", &hang->read_done);
 	step_for(frozen, &hang->read_done);
+	hang->plan[0].next = &hang->plan[1];
+	hang->plan[1].kind = OPERATION_WRITE;
+	hang->plan[1].path = "pkg/y";
+	hang->plan[1].next = &hang->plan[2];
+	hang->plan[2].path = "pkg/x";
+	submit(frozen, &hang->plan[0], "pkg/x", &hang->plan_done);
+	step_for(frozen, &hang->plan_done);
 	for (int i = 0; i < 5; i++) {
 		hang->write[i].kind = OPERATION_WRITE;
 		submit(frozen, &hang->write[i], paths[i], &hang->write_done[i]);
@@ -718,7 +746,7 @@ Test(file_driver, a_hung_file_system_is_answered_for, .timeout = 120)
 	static struct driver_bench *frozen;
 
 	need_mounts();
-	if (!mount_image())
+	if (!mount_image(at(".")))
 		cr_skip_test("mkfs.ext4 and loop devices are needed");
 	scratch_write(at(".holdpoint/dp.json"), "{}");
 	frozen = file_bench_open_at(((struct file_bench *)bench)->folder, 300);
@@ -730,6 +758,11 @@ Test(file_driver, a_hung_file_system_is_answered_for, .timeout = 120)
 	cr_assert(hang.read_done && hang.read.result.found, "reading goes on: %s",
 	        hang.read.result.err.message);
 	free(hang.read.result.data);
+	cr_assert(hang.plan_done && hang.plan[0].result.found, "what was done before is told");
+	free(hang.plan[0].result.data);
+	cr_assert(hang.plan[1].result.reached && hang.plan[1].result.ambiguous);
+	cr_assert_str_eq(hang.plan[1].result.err.code, "dp_timeout");
+	cr_assert_not(hang.plan[2].result.reached);
 	for (int i = 0; i < 5; i++) {
 		cr_assert(hang.write_done[i], "write %d", i);
 		cr_assert_eq(hang.write[i].result.status, STATUS_RETRY);

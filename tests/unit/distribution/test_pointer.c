@@ -5,9 +5,12 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static struct room_bench *bench;
@@ -307,6 +310,37 @@ Test(pointer, can_be_canceled)
 	room_await(&outcome, "the canceled one");
 	expect_unknown(&outcome, "canceled", true);
 	close_all();
+}
+
+/* One that hangs while it is written, in the middle of what is done in one go: it is not known, and said so.
+ */
+Test(pointer, does_not_know_after_a_write_that_hangs, .timeout = 120)
+{
+	struct outcome outcome;
+
+	need_mounts();
+	bench = room_bench_new();
+	base = room_file_point(bench, "tokyo");
+	if (!mount_image(base))
+		cr_skip_test("mkfs.ext4 and loop devices are needed");
+	char *path = room_path(base, ".holdpoint/dp.json");
+	scratch_write(path, "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-000000000001\"}");
+	room_open(bench);
+	first = room_manifest(bench, "tool", "first", NULL);
+	outcome = room_stage(bench, "tokyo", "PKG", "1.0", first);
+	room_expect(&outcome, STATUS_OK, NULL);
+	int fd = open(base, O_RDONLY | O_DIRECTORY);
+	cr_assert_eq(ioctl(fd, FIFREEZE, 0), 0);
+	submit(spec_of("1.0", "r-1", 10), &outcome); /* no assertion until it thaws: it would stay frozen */
+	for (int i = 0; i < 1500 && !room_has_ended(&outcome); i++)
+		usleep(10000);
+	bool thawed = ioctl(fd, FITHAW, 0) == 0;
+	close(fd);
+	cr_assert(thawed);
+	room_await(&outcome, "one that hangs");
+	expect_unknown(&outcome, "dp_timeout", true);
+	free(path);
+	room_bench_close(bench);
 }
 
 Test(distribution_refuses_older_fences, is_said_of_folders_only)
