@@ -11,7 +11,6 @@ struct scribe {
 	struct switch_out out;
 	struct updater *updater;
 	struct outbox *outbox;
-	struct buffer name, value;
 };
 
 static void count(struct updater *updater, const struct switch_fact *fact)
@@ -47,17 +46,33 @@ static struct envelope envelope_of(const struct switch_fact *fact)
 	        fact->point_status->time_ms);
 }
 
+static void scribe_row(struct outbox *outbox, const struct switch_fact *fact)
+{
+	struct buffer *name = outbox_scratch(outbox, OUTBOX_SCRATCH_NAME);
+	struct buffer *value = outbox_scratch(outbox, OUTBOX_SCRATCH_VALUE);
+
+	switch_row_write(fact, name, value);
+	assert(!name->full && !value->full);
+	if (fact->kind == FACT_OUTCOME_GONE)
+		outbox_row_gone(outbox, buffer_view(name));
+	else
+		outbox_row(outbox, buffer_view(name), buffer_view(value));
+}
+
 static void scribe_record(const struct scribe *scribe, const struct switch_fact *fact)
 {
 	int output = fact->kind == FACT_UPDATED ? UPDATER_UPDATED : UPDATER_STATUS;
-	struct view value = buffer_view(&scribe->value), traceparent = view_text(fact->traceparent);
+	struct buffer *value = outbox_scratch(scribe->outbox, OUTBOX_SCRATCH_VALUE);
+	struct view traceparent = view_text(fact->traceparent);
 
+	switch_record_write(fact, value);
+	assert(!value->full);
 	if (scribe->updater->cloudevents) {
 		struct envelope event = envelope_of(fact);
 
-		envelope_record(scribe->outbox, output, value, traceparent, &event);
+		envelope_record(scribe->outbox, output, buffer_view(value), traceparent, &event);
 	} else {
-		outbox_record_traced(scribe->outbox, output, value, traceparent);
+		outbox_record_traced(scribe->outbox, output, buffer_view(value), traceparent);
 	}
 }
 
@@ -66,24 +81,12 @@ static void scribe_say(struct switch_out *out, const struct switch_fact *fact)
 	struct scribe *scribe = (struct scribe *)out;
 
 	count(scribe->updater, fact);
-	if (fact->kind == FACT_DEAD_LETTER) {
+	if (fact->kind == FACT_DEAD_LETTER)
 		outbox_dead_letter(scribe->outbox, fact->code, fact->message);
-		return;
-	}
-	buffer_clear(&scribe->name);
-	buffer_clear(&scribe->value);
-	if (switch_fact_is_row(fact)) {
-		switch_row_write(fact, &scribe->name, &scribe->value);
-		assert(!scribe->name.full && !scribe->value.full);
-		if (fact->kind == FACT_OUTCOME_GONE)
-			outbox_row_gone(scribe->outbox, buffer_view(&scribe->name));
-		else
-			outbox_row(scribe->outbox, buffer_view(&scribe->name), buffer_view(&scribe->value));
-		return;
-	}
-	switch_record_write(fact, &scribe->value);
-	assert(!scribe->value.full);
-	scribe_record(scribe, fact);
+	else if (switch_fact_is_row(fact))
+		scribe_row(scribe->outbox, fact);
+	else
+		scribe_record(scribe, fact);
 }
 
 void updater_switch(struct updater *updater, struct switch_state *state, const struct switch_event *event,
@@ -91,9 +94,5 @@ void updater_switch(struct updater *updater, struct switch_state *state, const s
 {
 	struct scribe scribe = {.out = {scribe_say}, .updater = updater, .outbox = out};
 
-	buffer_init(&scribe.name, SWITCH_ROW_MAX);
-	buffer_init(&scribe.value, SWITCH_RECORD_MAX);
 	switch_apply(state, event, now_ms, &scribe.out);
-	buffer_release(&scribe.name);
-	buffer_release(&scribe.value);
 }
