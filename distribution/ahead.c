@@ -8,6 +8,8 @@
 
 struct operation *ahead_add(struct ahead *ahead, enum operation_kind kind, const char *path, const void *flow)
 {
+	if (ahead->next)
+		ahead_release(ahead); /* of what was done before */
 	assert(ahead->count < AHEAD_MAX && !ahead->under_way);
 	if (!ahead->operations)
 		ahead->operations = memory_alloc(AHEAD_MAX * sizeof(*ahead->operations));
