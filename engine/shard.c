@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/lease.h"
 #include "engine/shard_internal.h"
 
 #include <assert.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 
 enum {
-	LEASE_MS = 5000,     /* a proof of ownership is good for so long: less than the session's time-out */
 	IDLE_MS = 5000,      /* longest sleep */
 	EARLY_LINGER_MS = 5, /* for the completions of early effects … */
 	EARLY_RECORDS = 64,  /* … of small batches */

@@ -20,8 +20,10 @@
 #include <unistd.h>
 
 enum {
-	POLL_MS = 50,
+	POLL_MS = 200,       /* signals and ended shards are looked for so often; the group wakes us */
 	CONNECT_MS = 5000,   /* one try to find Kafka */
+	AGAIN_MS = 1000,     /* to the next */
+	SIGNALS_MS = 50,     /* meanwhile, signals are looked for so often */
 	HUSH_MS = 5000,      /* most that a rebalance waits for effects under way */
 	END_MS = 4500,       /* most that an end takes, whatever hangs */
 	EFFECTS_MS = 500,    /* of these, what cancelled effects get before the shell answers for them */
@@ -360,8 +362,8 @@ static bool reach_kafka(struct worker *worker, const struct process_limits *limi
 		else
 			fail(worker, status == STATUS_REJECT ? EXIT_USAGE : EXIT_FAILED, "cannot start",
 			        &err);
-		for (int i = 0; i < 20 && !worker->stopping; i++) {
-			usleep(POLL_MS * 1000);
+		for (int i = 0; i < AGAIN_MS / SIGNALS_MS && !worker->stopping; i++) {
+			usleep(SIGNALS_MS * 1000);
 			take_signals(worker);
 		}
 	}

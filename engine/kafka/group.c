@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "engine/kafka/process_parts.h"
+#include "engine/lease.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,11 +83,63 @@ static enum status subscribe(struct process *process, struct error *err)
 	            : STATUS_OK;
 }
 
+/* ---- joining and leaving */
+
+static long number_of(const rd_kafka_conf_t *config, const char *name)
+{
+	char text[32] = "";
+	size_t size = sizeof(text);
+
+	return rd_kafka_conf_get(config, name, text, &size) == RD_KAFKA_CONF_OK ? atol(text) : 0;
+}
+
+static enum status check_session(const rd_kafka_conf_t *config, struct error *err)
+{
+	long session = number_of(config, "session.timeout.ms");
+	long heartbeat = number_of(config, "heartbeat.interval.ms");
+
+	if (session >= LEASE_MS + heartbeat)
+		return STATUS_OK;
+	return error_set(err, STATUS_REJECT, "session_too_short",
+	        "session.timeout.ms is %ld, but must be %ld or more, which is %d and heartbeat.interval.ms: "
+	        "so "
+	        "long a worker "
+	        "that Kafka does not hear may go on with its work, so no other may take it over before",
+	        session, LEASE_MS + heartbeat, LEASE_MS);
+}
+
+static enum status group_config(
+        const struct process *process, rd_kafka_conf_t **ret_config, struct error *err)
+{
+	rd_kafka_conf_t *config;
+	enum status status = config_new(process->options, process->chatter, false, &config, err);
+
+	if (status != STATUS_OK)
+		return status;
+	config_tune(config, process->options, "session.timeout.ms", "6000");
+	config_tune(config, process->options, "heartbeat.interval.ms", "500");
+	status = check_session(config, err);
+	if (status != STATUS_OK)
+		rd_kafka_conf_destroy(config);
+	*ret_config = config;
+	return status;
+}
+
+enum status group_check(const struct process *process, struct error *err)
+{
+	rd_kafka_conf_t *config;
+	enum status status = group_config(process, &config, err);
+
+	if (status == STATUS_OK)
+		rd_kafka_conf_destroy(config);
+	return status;
+}
+
 enum status group_join(struct process *process, struct error *err)
 {
 	rd_kafka_conf_t *config;
 	char *name;
-	enum status status = config_new(process->options, process->chatter, false, &config, err);
+	enum status status = group_config(process, &config, err);
 
 	if (status != STATUS_OK)
 		return status;
@@ -95,8 +148,6 @@ enum status group_join(struct process *process, struct error *err)
 	free(name);
 	if (process->instance)
 		config_set(config, "group.instance.id", process->instance);
-	config_tune(config, process->options, "session.timeout.ms", "6000");
-	config_tune(config, process->options, "heartbeat.interval.ms", "500");
 	config_set(config, "partition.assignment.strategy", "range");
 	config_set(config, "enable.auto.commit", "false");
 	config_set(config, "enable.auto.offset.store", "false");

@@ -29,7 +29,7 @@ static void drop_batch(struct kafka *kafka)
 void input_close(struct kafka *kafka)
 {
 	drop_batch(kafka);
-	reader_close(&kafka->input);
+	sharing_close(kafka);
 	kafka->input_pending = false;
 }
 
@@ -171,17 +171,32 @@ static enum outcome start(
 	return check ? check_last(kafka, last_offset, last, err) : OUTCOME_OK;
 }
 
+void input_wakes(struct kafka *kafka, struct reader *reader)
+{
+	static const uint64_t one = 1;
+
+	rd_kafka_queue_io_event_enable(reader->queue, kafka->input_fd, &one, sizeof(one));
+}
+
+static enum status open_own(struct kafka *kafka, struct error *err)
+{
+	struct reader_bounds bounds = {.messages = INPUT_MESSAGES, .kbytes = INPUT_KBYTES};
+	enum status status =
+	        reader_open(kafka->process->options, kafka->process->chatter, bounds, &kafka->input, err);
+
+	if (status != STATUS_OK)
+		return status;
+	input_wakes(kafka, &kafka->input);
+	sharing_begin(kafka);
+	return STATUS_OK;
+}
+
 enum outcome kafka_open_input(
         struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err)
 {
-	struct reader_bounds bounds = {.messages = INPUT_MESSAGES, .kbytes = INPUT_KBYTES};
-	static const uint64_t one = 1;
-
 	input_close(kafka);
-	if (reader_open(kafka->process->options, kafka->process->chatter, bounds, &kafka->input, err) !=
-	        STATUS_OK)
+	if (open_own(kafka, err) != STATUS_OK)
 		return OUTCOME_LOST;
-	rd_kafka_queue_io_event_enable(kafka->input.queue, kafka->input_fd, &one, sizeof(one));
 	enum outcome outcome = start(kafka, offset, last_offset, last, err);
 	if (outcome != OUTCOME_OK)
 		input_close(kafka);
@@ -202,8 +217,22 @@ static void take_batch(struct kafka *kafka, size_t most)
 	}
 	if (read(kafka->input_fd, &count, sizeof(count)) < 0)
 		count = 0; /* quiet already */
-	kafka->batch_count = reader_take(&kafka->input, kafka->batch, most, 0);
+	kafka->batch_count +=
+	        sharing_take(kafka, kafka->batch + kafka->batch_count, most - kafka->batch_count);
 	kafka->input_pending = kafka->batch_count == most;
+}
+
+/* What the process's handle has brought was too much for it: a reader of our own goes on where it ended. Its
+ * first message is waited for: see input_first_message(). */
+static enum outcome read_alone(struct kafka *kafka, struct error *err)
+{
+	sharing_close(kafka);
+	if (open_own(kafka, err) != STATUS_OK || reader_start(&kafka->input, kafka->process->input,
+	                                                 kafka->partition, kafka->next, err) != STATUS_OK)
+		return OUTCOME_LOST;
+	enum outcome outcome = input_first_message(kafka, &kafka->input, kafka->batch, err);
+	kafka->batch_count = outcome == OUTCOME_OK;
+	return outcome;
 }
 
 int64_t kafka_input_end(const struct kafka *kafka)
@@ -244,13 +273,18 @@ static enum outcome take_message(struct kafka *kafka, const rd_kafka_message_t *
 enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most, size_t *ret_count,
         int64_t *ret_next, struct error *err)
 {
+	enum outcome outcome = OUTCOME_OK;
 	size_t found = 0;
 
 	drop_batch(kafka);
+	if (sharing_is_too_busy(kafka))
+		outcome = read_alone(kafka, err);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	take_batch(kafka, most);
 	for (size_t i = 0; i < kafka->batch_count; i++) {
 		bool is_record;
-		enum outcome outcome = take_message(kafka, kafka->batch[i], &records[found], &is_record, err);
+		outcome = take_message(kafka, kafka->batch[i], &records[found], &is_record, err);
 		if (outcome != OUTCOME_OK)
 			return outcome;
 		found += is_record;

@@ -56,6 +56,7 @@ int until(int64_t deadline_ms, int most);
  * librdkafka's simple consumer: it joins and asks for no group, so it needs no coordinator, no further
  * connection and no permission on one. */
 struct reader {
+	const struct reader *host; /* whose handle this is; NULL: its own */
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *queue;
 	rd_kafka_topic_t **topics; /* those that were ever started */
@@ -78,6 +79,11 @@ struct reader_bounds { /* what it may hold unread */
 
 must_check enum status reader_open(const struct options *options, struct chatter *chatter,
         struct reader_bounds bounds, struct reader *ret_reader, struct error *err);
+/* A reader on the handle of another, which outlives it and opens no topic meanwhile. It has a queue of its
+ * own, and the host's bounds. A partition may be read by one of them at a time. */
+void reader_join(const struct reader *host, struct reader *ret_reader);
+must_check enum status reader_know(
+        struct reader *reader, const char *topic, struct error *err); /* to guests too */
 /* offset: a number, RD_KAFKA_OFFSET_BEGINNING or _END. */
 must_check enum status reader_start(
         struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err);

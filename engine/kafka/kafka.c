@@ -138,6 +138,8 @@ int kafka_wait(struct kafka *kafka, int64_t timeout_ms, bool paused)
 	int found = pending ? WAIT_INPUT : 0;
 
 	recall_close_idle(kafka);
+	if (!paused)
+		sharing_join_when_idle(kafka);
 	if (timeout_ms > 3600000)
 		timeout_ms = 3600000;
 	if (poll(fds, paused ? 2 : 3, pending || timeout_ms < 0 ? 0 : (int)timeout_ms) <= 0)

@@ -11,7 +11,7 @@
 
 /* What the shards of a process share, and the topics looked at before any is begun. */
 
-enum { LEND_MS = 2000 };
+enum { LEND_MS = 2000, IDLE_MS = 5000, COMMON_WAIT_MS = 2000 };
 
 static void say(void *context, bool warning, const char *topic, const char *words)
 {
@@ -85,6 +85,17 @@ void process_tell(struct process *process, struct view key, struct view value)
 		        (void *)value.data, value.len, key.data, key.len, NULL);
 }
 
+/* What a shard that is not idle gets, it gets through a reader of its own, so little is asked for at a time.
+ */
+static enum status common_open(struct process *process, struct error *err)
+{
+	struct reader_bounds bounds = {
+	        .messages = 1000, .kbytes = 1024, .fetch_bytes = 65536, .wait_ms = COMMON_WAIT_MS};
+	enum status status = reader_open(process->options, process->chatter, bounds, &process->common, err);
+
+	return status == STATUS_OK ? reader_know(&process->common, process->input, err) : status;
+}
+
 enum status process_open(const struct options *options, const struct worker_spec *spec, const char *instance,
         const struct process_limits *limits, int64_t timeout_ms, struct process **ret_process,
         struct error *err)
@@ -96,18 +107,25 @@ enum status process_open(const struct options *options, const struct worker_spec
 	process->spec = spec;
 	process->instance = instance;
 	process->limits = *limits;
+	if (!process->limits.idle_ms)
+		process->limits.idle_ms = IDLE_MS;
 	process->chatter = chatter_new(true);
 	chatter_set_owner(process->chatter, process);
 	process->permits = permits_new(limits->transactions, LEND_MS);
 	name_topics(process);
-	status = check_topics(process, timeout_ms, err);
+	status = group_check(process, err);
+	if (status == STATUS_OK)
+		status = check_topics(process, timeout_ms, err);
 	if (status == STATUS_OK)
 		status = teller_open(process, err);
+	if (status == STATUS_OK)
+		status = common_open(process, err);
 	if (status != STATUS_OK) {
 		process_close(process);
 		return status;
 	}
 	process->is_given = memory_alloc((size_t)process->partitions * sizeof(*process->is_given));
+	process->is_shared = memory_alloc((size_t)process->partitions * sizeof(*process->is_shared));
 	*ret_process = process;
 	return STATUS_OK;
 }
@@ -120,6 +138,7 @@ void process_close(struct process *process)
 		rd_kafka_topic_destroy(process->tell);
 	if (process->teller)
 		rd_kafka_destroy(process->teller);
+	reader_close(&process->common);
 	permits_free(process->permits);
 	chatter_free(process->chatter);
 	free(process->input);
@@ -128,6 +147,7 @@ void process_close(struct process *process)
 	for (int i = 0; i < WORKER_OUTPUTS_MAX; i++)
 		free(process->outputs[i]);
 	free(process->is_given);
+	free(process->is_shared);
 	free(process);
 }
 

@@ -14,6 +14,7 @@ struct process;
 
 struct process_limits {
 	int transactions; /* under way at a time, of all shards */
+	int64_t idle_ms;  /* without a record: then a shard gives up its own reader; 0: 5,000 */
 };
 
 /* Looks at the topics first, for at most timeout_ms: they must all be there, usable, and have the same

@@ -30,6 +30,9 @@ struct process {
 
 	rd_kafka_t *teller;
 	rd_kafka_topic_t *tell;
+
+	struct reader common;   /* whose handle reads for all shards that are idle */
+	atomic_bool *is_shared; /* per partition: a shard reads it through that */
 };
 
 enum { LANE_BATCH = 256 };
@@ -61,7 +64,14 @@ struct kafka {
 	struct reader input;
 	int input_fd;
 	bool input_pending; /* messages may be there without input_fd saying so */
-	int64_t next;       /* offset to go on at */
+
+	/* sharing.c */
+	struct reader heir;                 /* of input: once it has begun to read */
+	int64_t read_ms;                    /* when the last record came */
+	int64_t second_ms, bytes_in_second; /* what came since then */
+
+	/* input.c */
+	int64_t next; /* offset to go on at */
 	rd_kafka_message_t **batch;
 	size_t batch_count, batch_capacity;
 
@@ -70,6 +80,9 @@ struct kafka {
 	int64_t recalled_ms;
 	struct buffer recalled;
 };
+
+/* Whether the group can be joined with these options. */
+must_check enum status group_check(const struct process *process, struct error *err);
 
 bool kafka_is_ended(const struct kafka *kafka);
 /* Sleeps unless told to end. */
@@ -83,8 +96,15 @@ void input_close(struct kafka *kafka);
  */
 must_check enum outcome input_first_message(
         struct kafka *kafka, struct reader *reader, rd_kafka_message_t **ret_message, struct error *err);
+/* An idle shard's reader gives way to one on the process's handle, a busy one's comes back: sharing.c. */
+void sharing_begin(struct kafka *kafka); /* with input newly opened, a reader of its own */
+void sharing_join_when_idle(struct kafka *kafka);
+bool sharing_is_too_busy(const struct kafka *kafka); /* to go on with it */
+size_t sharing_take(struct kafka *kafka, rd_kafka_message_t **messages, size_t most);
+void sharing_close(struct kafka *kafka); /* whatever reads the input */
 void recall_close(struct kafka *kafka);
 void recall_close_idle(struct kafka *kafka);
+void input_wakes(struct kafka *kafka, struct reader *reader); /* the shard, when something comes */
 
 /* A record's fields of a message; views look into the message. */
 void record_of(const rd_kafka_message_t *message, struct record *ret_record);

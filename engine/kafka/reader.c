@@ -51,6 +51,26 @@ enum status reader_open(const struct options *options, struct chatter *chatter, 
 	return STATUS_OK;
 }
 
+void reader_join(const struct reader *host, struct reader *ret_reader)
+{
+	*ret_reader = (struct reader){.host = host,
+	        .handle = host->handle,
+	        .queue = rd_kafka_queue_new(host->handle),
+	        .half_messages = host->half_messages,
+	        .half_bytes = host->half_bytes};
+}
+
+static bool is_known(const struct reader *reader, const char *name, rd_kafka_topic_t **ret_topic)
+{
+	for (; reader; reader = reader->host)
+		for (size_t i = 0; i < reader->topic_count; i++) {
+			*ret_topic = reader->topics[i];
+			if (strcmp(rd_kafka_topic_name(*ret_topic), name) == 0)
+				return true;
+		}
+	return false;
+}
+
 /* The topic's handle, once its leaders are known: else librdkafka would look again only after half a second.
  */
 static enum status find_topic(
@@ -58,11 +78,8 @@ static enum status find_topic(
 {
 	int32_t partitions;
 
-	for (size_t i = 0; i < reader->topic_count; i++) {
-		*ret_topic = reader->topics[i];
-		if (strcmp(rd_kafka_topic_name(*ret_topic), name) == 0)
-			return STATUS_OK;
-	}
+	if (is_known(reader, name, ret_topic))
+		return STATUS_OK;
 	enum status status = handle_partitions(reader->handle, name, METADATA_MS, &partitions, err);
 	if (status != STATUS_OK)
 		return status;
@@ -70,6 +87,13 @@ static enum status find_topic(
 	reader->topics = memory_resize(reader->topics, (n + 1) * sizeof(*reader->topics));
 	*ret_topic = reader->topics[n] = rd_kafka_topic_new(reader->handle, name, NULL);
 	return STATUS_OK;
+}
+
+enum status reader_know(struct reader *reader, const char *topic, struct error *err)
+{
+	rd_kafka_topic_t *ignored;
+
+	return find_topic(reader, topic, &ignored, err);
 }
 
 enum status reader_start_into(struct reader *reader, const char *topic, int32_t partition, int64_t offset,
@@ -234,7 +258,8 @@ void reader_close(struct reader *reader)
 	for (size_t i = 0; i < reader->topic_count; i++)
 		rd_kafka_topic_destroy(reader->topics[i]);
 	rd_kafka_queue_destroy(reader->queue);
-	rd_kafka_destroy(reader->handle);
+	if (!reader->host)
+		rd_kafka_destroy(reader->handle);
 	free(reader->topics);
 	free(reader->started);
 	*reader = (struct reader){0};

@@ -8,6 +8,7 @@ import time
 from common import BENCH, PARTITIONS, Row, cpu_seconds, create_topics, progress, start_ready, system
 
 RSS_MB = 40
+SETTLED_S = 15  # beginning is not being idle: a shard gives up its own reader after 5 to 10 s without a record
 
 
 def requests(pid):
@@ -25,7 +26,7 @@ class Idle:
     """What a process did in some seconds: CPU in ms a second, requests a second, and how much memory it has."""
 
     def __init__(self, pid, seconds):
-        time.sleep(seconds / 5)  # beginning is not being idle
+        time.sleep(SETTLED_S)
         cpu, sent, began = cpu_seconds(pid), requests(pid), time.monotonic()
         time.sleep(seconds)
         took = time.monotonic() - began

@@ -334,6 +334,32 @@ def scenario_tells_its_health(world):
     assert total == 3 * KEYS, metrics
 
 
+def scenario_costs_little_when_idle(world):
+    """Once all shards share one reader: how many clients it runs, and what they ask."""
+    def clients():
+        return sum(task.read_text().startswith("rdk:main") for task in pathlib.Path(f"/proc/{pid}/task").glob("*/comm"))
+
+    def requests():
+        """TCP segments with data that were sent: a small request is one."""
+        listed = subprocess.run(["ss", "-tinpHO"], capture_output=True, text=True, check=True).stdout
+        return sum(int(sent) for line in listed.splitlines() if f"pid={pid}," in line
+                   for sent in re.findall(r"\bdata_segs_out:(\d+)", line))
+    world.start("a")
+    world.produce()
+    assert world.producer.flush(30) == 0
+    world.check()
+    pid = world.workers["a"].pid
+    most = PARTITIONS + 2  # a producer each, their reader, the group
+    wait_until(f"{most} clients or fewer", lambda: clients() <= most)
+    before, began = requests(), time.monotonic()
+    time.sleep(10)
+    rate = (requests() - before) / (time.monotonic() - began)
+    assert rate <= 4, f"{rate:.1f} requests a second: two heartbeats, a fetch each second or two, a position now and then"
+    world.produce()
+    assert world.producer.flush(30) == 0
+    world.check()
+
+
 def run_scenario(binary, name, run):
     """Says how it went; → whether it went well."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-echo."))

@@ -1,4 +1,5 @@
 #include "engine/client.h"
+#include "engine/kafka/process.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -51,6 +52,42 @@ Test(config, names_a_property_that_nobody_knows)
 	cr_assert_eq(open_with("no.such.property=1", &err), STATUS_REJECT);
 	cr_expect_str_eq(err.code, "kafka_property");
 	cr_expect_neq(strstr(err.message, "no.such.property"), NULL, "%s", err.message);
+}
+
+/* ---- a worker's session */
+
+static enum status begin_with(const char *property, struct error *err)
+{
+	static const struct command_spec command = {.name = "test", .kafka = true};
+	static const struct worker_spec spec = {.role = "test", .input = "in", .changelog = "state"};
+	struct process_limits limits = {.transactions = 1};
+	char *argv[] = {"test", "-b", "127.0.0.1:1", "-X", (char *)property, NULL};
+	struct process *process = NULL;
+	struct options *options;
+	bool printed;
+
+	cr_assert_eq(options_parse(&command, 5, argv, &options, &printed, err), STATUS_OK);
+	enum status status = process_open(options, &spec, NULL, &limits, 1, &process, err);
+	options_free(options);
+	return status;
+}
+
+Test(config, refuses_a_session_that_ends_before_a_worker_s_lease)
+{
+	static const char *const properties[] = {
+	        "session.timeout.ms=5499", "session.timeout.ms=1000", "heartbeat.interval.ms=1001"};
+	struct error err;
+
+	for (size_t i = 0; i < sizeof(properties) / sizeof(*properties); i++) {
+		cr_expect_eq(begin_with(properties[i], &err), STATUS_REJECT, "%s", properties[i]);
+		cr_expect_str_eq(err.code, "session_too_short");
+		cr_expect(strstr(err.message, "session.timeout.ms"), "%s", err.message);
+		cr_expect(strstr(err.message, i < 2 ? "must be 5500 or more" : "must be 6001 or more"), "%s",
+		        err.message);
+	}
+	cr_expect_eq(begin_with("session.timeout.ms=5500", &err), STATUS_RETRY, "no broker: %s", err.message);
+	cr_expect_eq(
+	        begin_with("heartbeat.interval.ms=1000", &err), STATUS_RETRY, "no broker: %s", err.message);
 }
 
 /* ---- a clock that jumps while librdkafka starts its threads */
