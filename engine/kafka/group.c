@@ -39,6 +39,7 @@ static void on_rebalance(
 {
 	struct process *process = chatter_owner(opaque);
 
+	rd_kafka_yield(handle); /* group_poll() returns at once, or it would sleep on until its time-out */
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !process->leaving) {
 		take_event(process, GROUP_ASSIGNED, list);
 		return;
