@@ -8,8 +8,7 @@
 
 /* Restoring: the changelog from its start until the own claim comes by. */
 
-/* WAIT_MS: at the log's end a fetch may miss that the last stable offset has moved on to our claim. */
-enum { BATCH = 1000, SILENCE_MS = 30000, RESTORE_MESSAGES = 100000, RESTORE_KBYTES = 65536, WAIT_MS = 20 };
+enum { BATCH = 1000, SILENCE_MS = 30000, RESTORE_MESSAGES = 100000, RESTORE_KBYTES = 65536 };
 
 struct restore {
 	struct kafka *kafka;
@@ -124,12 +123,24 @@ static enum outcome read_rows(struct restore *restore, struct reader *reader, st
 	return outcome;
 }
 
+/* At the log's first offset, by its number: librdkafka asks for RD_KAFKA_OFFSET_BEGINNING only half a second
+ * later where the partition's broker is not known to its main thread yet, though its leader is. */
+static enum status start(struct kafka *kafka, struct reader *reader, struct error *err)
+{
+	const char *topic = kafka->process->changelog;
+	int64_t low, high;
+	enum status status = reader_know(reader, topic, err);
+
+	if (status == STATUS_OK)
+		status = reader_bounds_of(reader, topic, kafka->partition, SILENCE_MS, &low, &high, err);
+	return status == STATUS_OK ? reader_start(reader, topic, kafka->partition, low, err) : status;
+}
+
 enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t claim_offset,
         enum status (*row)(struct view key, struct view value, void *context, struct error *err),
         void *context, struct error *err)
 {
-	struct reader_bounds bounds = {
-	        .messages = RESTORE_MESSAGES, .kbytes = RESTORE_KBYTES, .wait_ms = WAIT_MS};
+	struct reader_bounds bounds = {.messages = RESTORE_MESSAGES, .kbytes = RESTORE_KBYTES};
 	struct restore restore = {
 	        .kafka = kafka, .claim = claim, .claim_offset = claim_offset, .row = row, .context = context};
 	struct process *process = kafka->process;
@@ -138,8 +149,7 @@ enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t cla
 	enum status status = reader_open(process->options, process->chatter, bounds, &reader, err);
 
 	if (status == STATUS_OK)
-		status = reader_start(
-		        &reader, process->changelog, kafka->partition, RD_KAFKA_OFFSET_BEGINNING, err);
+		status = start(kafka, &reader, err);
 	if (status == STATUS_OK)
 		outcome = read_rows(&restore, &reader, err);
 	reader_close(&reader);

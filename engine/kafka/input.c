@@ -157,7 +157,8 @@ static enum outcome start(
 {
 	int64_t low, high;
 
-	if (find_ends(kafka, offset, &low, &high, err) != STATUS_OK)
+	if (reader_know(&kafka->input, kafka->process->input, err) != STATUS_OK ||
+	        find_ends(kafka, offset, &low, &high, err) != STATUS_OK)
 		return OUTCOME_LOST;
 	if (offset >= 0 && offset < low)
 		return refuse(kafka, err, "log_truncated", "records that were not applied yet are deleted");
