@@ -33,13 +33,15 @@ static void take_event(
 		note_given(process, list->elems[i].partition);
 }
 
-/* Only notes what happened: group_answer() tells the group when we are ready. */
+/* Only notes what happened, and ends group_poll(), which would sleep on until its time-out: group_answer()
+ * tells the group when we are ready. */
 static void on_rebalance(
         rd_kafka_t *handle, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
 	struct process *process = chatter_owner(opaque);
 
-	rd_kafka_yield(handle); /* group_poll() returns at once, or it would sleep on until its time-out */
+	if (!process->leaving)
+		rd_kafka_yield(handle);
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !process->leaving) {
 		take_event(process, GROUP_ASSIGNED, list);
 		return;
