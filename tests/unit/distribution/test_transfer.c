@@ -233,6 +233,25 @@ ON_EACH_KIND(transfer, copies_what_the_base_version_holds)
 	manifest_unref(new);
 }
 
+/* All of it is done in one go on a folder: there the base was read in the go before. */
+ON_EACH_KIND(transfer, of_small_files_copies_what_the_base_version_holds)
+{
+	struct manifest *old = room_manifest(bench, "bin/tool", "tool", "same", "the same", NULL);
+	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", old);
+	room_expect(&outcome, STATUS_OK, NULL);
+	struct manifest *new = room_manifest(bench, "bin/tool", "new", "moved", "the same", NULL);
+	struct transfer_spec spec = room_spec(bench, "tokyo", "PKG", "1.1", new);
+
+	spec.base_version = "1.0";
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "1.1");
+	room_expect(&outcome, STATUS_OK, NULL);
+	room_expect_staged(tokyo, "PKG", "1.1", new);
+	cr_assert_eq(outcome.bytes_sent, kind == KIND_PLAIN ? new->bytes : strlen("new"));
+	manifest_unref(old);
+	manifest_unref(new);
+}
+
 ON_EACH_KIND(transfer, of_twins_at_the_same_time_ends_well)
 {
 	struct manifest *manifest = some_content();
