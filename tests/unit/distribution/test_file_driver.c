@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -408,6 +409,49 @@ Test(file_driver, does_not_go_on_behind_what_failed)
 
 	bench_write(bench, "pkg/a", "aa");
 	expect_error(plan, STATUS_REJECT, "dp_error");
+	cr_assert_not(plan[1].result.reached);
+	cr_assert_not(is_there(at("pkg/b")));
+}
+
+/* A thread in the middle of a plan, stopped until it is canceled. */
+struct stop {
+	atomic_bool there, go_on;
+};
+
+static bool stops_there(const struct operation *read)
+{
+	struct stop *stop;
+
+	memcpy(&stop, read->data.data, sizeof(stop));
+	atomic_store(&stop->there, true);
+	while (!atomic_load(&stop->go_on))
+		usleep(100);
+	return true;
+}
+
+/* A worker that has lost its shard cancels what is under way: nothing more is changed there. */
+Test(file_driver, does_not_go_on_once_canceled, .timeout = 60)
+{
+	struct stop stop = {0}, *told = &stop;
+	bool done = false;
+	struct operation plan[2] = {{.kind = OPERATION_READ,
+	                                    .path = "pkg/a",
+	                                    .size_max = 10,
+	                                    .data = {(const char *)&told, sizeof(told)},
+	                                    .goes_on = stops_there,
+	                                    .next = &plan[1],
+	                                    .done = mark_done,
+	                                    .context = &done},
+	        {.kind = OPERATION_WRITE, .path = "pkg/b", .data = view_text("b")}};
+
+	bench->driver->ops->submit(bench->driver, plan);
+	while (!atomic_load(&stop.there))
+		usleep(100);
+	bench->driver->ops->cancel(bench->driver, plan);
+	atomic_store(&stop.go_on, true);
+	while (!done)
+		bench->step(bench, 100);
+	cr_assert_eq(plan[0].result.status, STATUS_OK, "%s", plan[0].result.err.message);
 	cr_assert_not(plan[1].result.reached);
 	cr_assert_not(is_there(at("pkg/b")));
 }
