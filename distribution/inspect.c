@@ -279,7 +279,7 @@ static void took_seal(struct step *step)
 		return;
 	inspection->result.found = operation->result.found;
 	if (operation->result.found)
-		inspection->work = manifest_parse_sealed(inspection->room->pool, operation->result.data,
+		inspection->work = manifest_parse_sealed(inspection->room, operation->result.data,
 		        operation->result.len, inspection->digest, took_manifest, inspection);
 	else
 		finish(inspection); /* gone between two looks */

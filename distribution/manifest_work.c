@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SMALL = 8 << 10 }; /* about 50 files: parsed in less time than the way to a thread and back takes */
+
 struct manifest_work {
 	struct pool_work pool_work; /* first; of parsing */
 	struct pool *pool;
@@ -154,14 +156,27 @@ static struct manifest_work *new_work(
 	return work;
 }
 
-struct manifest_work *manifest_parse_sealed(
-        struct pool *pool, char *data, size_t len, const char *digest, manifest_done *done, void *context)
+static void parse_at_once(struct agenda_entry *entry)
 {
-	struct manifest_work *work = new_work(pool, digest, done, context);
+	struct manifest_work *work =
+	        (struct manifest_work *)((char *)entry - offsetof(struct manifest_work, later));
+
+	run(&work->pool_work);
+	on_parsed(&work->pool_work);
+	free_work(work);
+}
+
+struct manifest_work *manifest_parse_sealed(
+        struct room *room, char *data, size_t len, const char *digest, manifest_done *done, void *context)
+{
+	struct manifest_work *work = new_work(room->pool, digest, done, context);
 
 	work->data = data;
 	work->len = len;
-	start_parsing(work);
+	if (len <= SMALL)
+		agenda_add(room->agenda, &work->later, 0, parse_at_once);
+	else
+		start_parsing(work);
 	return work;
 }
 

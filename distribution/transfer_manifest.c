@@ -54,8 +54,8 @@ static void judge_seal(struct staging *staging, char *data, struct view text)
 
 	digest_of(text, digest);
 	if (strcmp(digest, staging->digest) != 0) {
-		staging->work = manifest_parse_sealed(
-		        staging->room->pool, data, text.len, NULL, judge_other_seal, staging);
+		staging->work =
+		        manifest_parse_sealed(staging->room, data, text.len, NULL, judge_other_seal, staging);
 	} else if (staging->manifest) {
 		staging->sealed = true;
 		free(data);
@@ -63,7 +63,7 @@ static void judge_seal(struct staging *staging, char *data, struct view text)
 	} else {
 		staging->sealed = true;
 		staging->work = manifest_parse_sealed(
-		        staging->room->pool, data, text.len, staging->digest, got_sealed_manifest, staging);
+		        staging->room, data, text.len, staging->digest, got_sealed_manifest, staging);
 	}
 }
 
@@ -153,8 +153,7 @@ static void took_base(struct step *step)
 	if (staging_is_over(staging)) {
 		free(data);
 	} else if (step->operation.result.status == STATUS_OK && step->operation.result.found) {
-		staging->work =
-		        manifest_parse_sealed(staging->room->pool, data, text.len, NULL, got_base, staging);
+		staging->work = manifest_parse_sealed(staging->room, data, text.len, NULL, got_base, staging);
 	} else {
 		free(data);
 		staging_clean(staging);
