@@ -3,6 +3,7 @@
 #include "distribution/file_work.h"
 #include "distribution/layout.h"
 #include "distribution/piece.h"
+#include "distribution/transput.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,22 +15,6 @@
 #include <unistd.h>
 
 enum { COPY_CHUNK = 8 << 20 };
-
-/* 0 or errno. */
-static int read_all(int fd, char *data, size_t len)
-{
-	size_t have = 0;
-
-	while (have < len) {
-		ssize_t got = pread(fd, data + have, len - have, (off_t)have);
-		if (got < 0 && errno != EINTR)
-			return errno;
-		if (got == 0)
-			return EIO; /* shorter than it said */
-		have += got > 0 ? (size_t)got : 0;
-	}
-	return 0;
-}
 
 enum status file_slurp(const struct tree *tree, const char *path, size_t size_max, char **ret_data,
         size_t *ret_len, struct error *err)
@@ -51,7 +36,8 @@ enum status file_slurp(const struct tree *tree, const char *path, size_t size_ma
 		        (long long)size, size_max);
 	}
 	char *data = memory_alloc((size_t)size + 1);
-	int number = read_all(fd, data, (size_t)size);
+	ssize_t got = read_all(fd, data, (size_t)size, 0);
+	int number = got < 0 ? errno : got < size ? EIO : 0; /* shorter than it said */
 	close(fd);
 	if (number) {
 		free(data);
@@ -164,22 +150,6 @@ static enum status flow_in_kernel(struct flow *flow, struct error *err)
 		status = flow_advance(flow, (uint64_t)moved, err);
 	}
 	return status;
-}
-
-/* 0 or errno. */
-static int write_all(int fd, const char *data, size_t len, off_t at)
-{
-	while (len) {
-		ssize_t put = pwrite(fd, data, len, at);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return errno;
-		data += put;
-		len -= (size_t)put;
-		at += put;
-	}
-	return 0;
 }
 
 /* What PUT reads is the content's side, what COPY reads the distribution point's. */

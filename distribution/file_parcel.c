@@ -2,6 +2,7 @@
  * not in the set, and whoever wants to know tries it alone. */
 #include "base/memory.h"
 #include "distribution/file_work.h"
+#include "distribution/transput.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,20 +62,6 @@ static int make_new(int folder, const char *name, bool executable)
 	return openat(folder, name, flags, executable ? 0755 : 0644);
 }
 
-static bool write_data(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t put = write(fd, data, len);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return false;
-		data += put;
-		len -= (size_t)put;
-	}
-	return true;
-}
-
 static bool copy_data(int in, int out, uint64_t size)
 {
 	char data[16 << 10];
@@ -83,10 +70,9 @@ static bool copy_data(int in, int out, uint64_t size)
 	if (size && ioctl(out, FICLONE, in) == 0)
 		return true;
 	while (at < size) {
-		ssize_t got = pread(in, data, sizeof(data), (off_t)at);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0 || !write_data(out, data, (size_t)got))
+		uint64_t left = size - at;
+		ssize_t got = read_all(in, data, left < sizeof(data) ? left : sizeof(data), (off_t)at);
+		if (got <= 0 || write_all(out, data, (size_t)got, (off_t)at))
 			return false;
 		at += (uint64_t)got;
 	}
@@ -113,7 +99,8 @@ static bool put_file(struct walk *walk, const struct parcel_file *file, bool las
 
 	if (fd < 0)
 		return false;
-	bool put = file->from ? copy_from(walk->tree, file, fd) : write_data(fd, file->data, file->size);
+	bool put =
+	        file->from ? copy_from(walk->tree, file, fd) : write_all(fd, file->data, file->size, 0) == 0;
 	put = put && (!lasting || fsync(fd) == 0);
 	put = close(fd) == 0 && put;
 	if (!put)
@@ -162,17 +149,12 @@ static int open_to_check(struct walk *walk, const struct parcel_file *file, bool
 static bool reads_back(int fd, const struct parcel_file *file, char *data)
 {
 	char digest[DIGEST_SIZE];
-	size_t have = 0;
-	ssize_t got;
+	ssize_t got = read_all(fd, data, file->size, 0);
 
-	do { /* one byte more than there should be is asked for */
-		got = pread(fd, data + have, file->size + 1 - have, (off_t)have);
-		if (got < 0 && errno != EINTR)
-			return false;
-		have += got > 0 ? (size_t)got : 0;
-	} while (have < file->size && got);
-	digest_of((struct view){data, have}, digest);
-	return have == file->size && strcmp(digest, file->digest) == 0;
+	if (got < 0 || (uint64_t)got != file->size)
+		return false;
+	digest_of((struct view){data, file->size}, digest);
+	return strcmp(digest, file->digest) == 0;
 }
 
 enum { AHEAD = 32 }; /* files that are open, and being read by the device, at a time */
@@ -198,7 +180,7 @@ static void check_some(struct file_work *work, struct walk *walk, size_t first, 
 enum status file_check_parcel(struct file_work *work, const struct tree *tree, struct error *err)
 {
 	struct walk walk = {.tree = tree, .fd = -1};
-	char *data = memory_resize(NULL, PARCEL_FILE_BYTES_MAX + 1);
+	char *data = memory_resize(NULL, PARCEL_FILE_BYTES_MAX);
 	enum status status = STATUS_OK;
 
 	for (size_t i = 0; i < work->own->parcel->count && !status; i += AHEAD) {

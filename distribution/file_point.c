@@ -5,6 +5,7 @@
 #include "base/timestamp.h"
 #include "distribution/file_work.h"
 #include "distribution/layout.h"
+#include "distribution/transput.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,15 +29,8 @@ static char *temporary_name(void)
 /* A new file with the data, on the device. Takes over fd. 0 or errno. */
 static int fill_new(int fd, struct view data)
 {
-	int number = 0;
+	int number = write_all(fd, data.data, data.len, 0);
 
-	while (data.len && !number) {
-		ssize_t put = write(fd, data.data, data.len);
-		if (put < 0 && errno != EINTR)
-			number = errno;
-		data.data += put > 0 ? put : 0;
-		data.len -= put > 0 ? (size_t)put : 0;
-	}
 	if (!number && fsync(fd))
 		number = errno;
 	if (close(fd) && !number)

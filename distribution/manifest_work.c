@@ -3,6 +3,7 @@
 #include "distribution/source.h"
 #include "distribution/source_file.h"
 #include "distribution/spool.h"
+#include "distribution/transput.h"
 #include "distribution/url.h"
 
 #include "base/memory.h"
@@ -59,25 +60,25 @@ static void fail(struct manifest_work *work, const struct error *err)
 
 /* ---- on the pool */
 
-static enum status read_all(struct manifest_work *work, struct error *err)
+static enum status read_text(struct manifest_work *work, struct error *err)
 {
 	size_t capacity = 64 << 10;
 
 	work->data = memory_resize(NULL, capacity + 1);
 	for (;;) {
-		ssize_t got = pread(work->fd, work->data + work->len, capacity - work->len, (off_t)work->len);
+		size_t room = capacity - work->len;
+		ssize_t got = read_all(work->fd, work->data + work->len, room, (off_t)work->len);
 		if (got < 0)
 			return error_set(err, STATUS_RETRY, "source_unreachable", "cannot read %s: %s",
 			        work->url, strerror(errno));
-		if (got == 0)
-			return STATUS_OK;
 		work->len += (size_t)got;
 		if (work->len > MANIFEST_BYTES_MAX)
 			return error_set(err, STATUS_REJECT, "manifest_invalid",
 			        "%s is larger than the %d bytes that a manifest may have", work->url,
 			        MANIFEST_BYTES_MAX);
-		if (work->len == capacity)
-			work->data = memory_resize(work->data, (capacity *= 2) + 1);
+		if ((size_t)got < room)
+			return STATUS_OK;
+		work->data = memory_resize(work->data, (capacity *= 2) + 1);
 	}
 }
 
@@ -88,7 +89,7 @@ static enum status parse(struct manifest_work *work, struct error *err)
 	struct error why;
 
 	if (work->fd >= 0) {
-		if (read_all(work, err) != STATUS_OK)
+		if (read_text(work, err) != STATUS_OK)
 			return err->status;
 		text = (struct view){work->data, work->len};
 	}

@@ -1,12 +1,12 @@
 #include "distribution/source_parcel.h"
 
 #include "distribution/source_file.h"
+#include "distribution/transput.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,16 +58,7 @@ static char *read_whole(int fd, uint64_t size)
 	if (fstat(fd, &stat) || !S_ISREG(stat.st_mode) || (uint64_t)stat.st_size != size)
 		return NULL;
 	char *data = memory_resize(NULL, size + 1);
-	size_t have = 0;
-	while (have < size) {
-		ssize_t got = pread(fd, data + have, size - have, (off_t)have);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		have += (size_t)got;
-	}
-	if (have == size)
+	if (read_all(fd, data, size, 0) == (ssize_t)size)
 		return data;
 	free(data);
 	return NULL;
