@@ -39,7 +39,14 @@ class Ground:
         return tiny_packages(self.made, range(first, first + count), "group:all")
 
     def memory(self, role):
-        return self.total(role, "holdpoint_allocated_bytes")
+        """What is allocated once what was under way has been freed."""
+        seen = [self.total(role, "holdpoint_allocated_bytes")]
+
+        def is_steady():
+            seen.append(self.total(role, "holdpoint_allocated_bytes"))
+            return abs(seen[-1] - seen[-2]) < 100_000
+        harness.wait_until("memory is steady", is_steady, every=0.5)
+        return seen[-1]
 
     def transactions(self):
         return sum(self.total(role, "holdpoint_transactions_total") for role in self.workers)
@@ -108,7 +115,7 @@ def staged(package):
 
 
 def grow_packages(bootstrap, quick):
-    """What a job costs where so many packages are known, and the memory for each further one."""
+    """What a job costs where so many packages are known, and the memory that the workers take."""
     curve, pick, known, sent = Curve(), random.Random(13), 0, 0
     probe = 10_000 if quick else 50_000
     with contextlib.ExitStack() as stack:
@@ -121,22 +128,25 @@ def grow_packages(bootstrap, quick):
             return ground.work((((held(package, first + n)) for n, package in enumerate(packages)), count), "stager", "holdpoint_input_records_total")
 
         def learn(role, packages):
-            """Bytes for each package that a role learns of."""
+            """What a role has allocated once it has learnt of these packages too, and bytes for each of them."""
             before = ground.memory(role)
             if role == "stager":
                 send(packages, len(packages))
             else:
                 ground.work((map(staged, packages), len(packages)), role, "holdpoint_input_records_total", "staged")
-            return (ground.memory(role) - before) / len(packages)
+            after = ground.memory(role)
+            return {f"MB of the {role}": after / 1e6, f"bytes each of the {role}": (after - before) / len(packages)}
         # not counted: a broker is slower until its code is compiled. 200 jobs a package, since each package is known from then on
         send((-1 - number % (probe // 200) for number in range(probe)), probe)
         for size in [1_000, 10_000, 100_000, *([] if quick else [1_000_000])]:
             new, known = range(known, size), size
-            memory = {f"bytes of the {role}": learn(role, new) for role in ("stager", "updater")}
+            memory = learn("stager", new) | learn("updater", new)
             seconds, spent = send((pick.randrange(size) for _ in range(probe)), probe)
             curve.add(size, spent, probe, **{"jobs/s": probe / seconds, **memory})
-    return curve.row("growth-packages", "CPU time of a job, µs", f"a job's CPU µs with {size:,} packages known", "packages", 1_000, "≤ 1.2",
-                     {"memory for each further package, bytes": {role: f"bytes of the {role}" for role in ("stager", "updater")}})
+    row = curve.row("growth-packages", "CPU time of a job, µs", f"a job's CPU µs with {size:,} packages known", "packages", 1_000, "≤ 1.2",
+                    {"memory allocated, MB": {role: f"MB of the {role}" for role in ("stager", "updater")}})
+    row.curves[1]["logarithmic"] = "xy"
+    return row
 
 
 def grow_points(bootstrap, quick):
