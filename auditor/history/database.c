@@ -298,6 +298,8 @@ enum status database_begin_reading(struct database *database, struct error *err)
 void database_end_reading(struct database *database)
 {
 	sqlite3_exec(database->handle, "COMMIT", NULL, NULL, NULL);
+	/* the pages it keeps are old with the writer's next commit, and would be more as the tables grow */
+	sqlite3_db_release_memory(database->handle);
 }
 
 /* ---- questions */

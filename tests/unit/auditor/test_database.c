@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,6 +321,27 @@ Test(database_open_reader, reads_what_was_committed_while_more_is_written)
 	        ask(reader, "SELECT count(*) FROM event"), "1", "one state until the end of the reading");
 	database_end_reading(reader);
 	cr_assert_str_eq(ask(reader, "SELECT count(*) FROM event"), "2");
+	database_close(reader);
+	database_close(writer);
+	remove_file();
+}
+
+Test(database_open_reader, keeps_nothing_of_the_tables_once_it_has_read)
+{
+	const char *path = new_file();
+	struct database *writer = open_ok(path, ALL), *reader = NULL;
+	struct error err;
+
+	for (int64_t i = 0; i < 10000; i++)
+		put(writer, fact_of(FACT_JOB, LOG_JOBS, i, i));
+	commit(writer);
+	cr_assert_eq(database_open_reader(path, &reader, &err), STATUS_OK, "%s", err.message);
+	int64_t before = sqlite3_memory_used();
+	cr_assert_eq(database_begin_reading(reader, &err), STATUS_OK);
+	cr_assert_str_eq(ask(reader, "SELECT count(*) FROM event WHERE length(value) > 0"), "10000");
+	cr_assert_geq(sqlite3_memory_used() - before, 200000, "too little is read to tell");
+	database_end_reading(reader);
+	cr_assert_leq(sqlite3_memory_used() - before, 50000);
 	database_close(reader);
 	database_close(writer);
 	remove_file();
