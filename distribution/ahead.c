@@ -6,18 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct operation *ahead_add(struct ahead *ahead, enum operation_kind kind, const char *path, const void *flow)
+struct operation *ahead_add(
+        struct ahead *ahead, struct operation operation, bool (*goes_on)(const struct operation *operation))
 {
 	if (ahead->next)
 		ahead_release(ahead); /* of what was done before */
 	assert(ahead->count < AHEAD_MAX && !ahead->under_way);
 	if (!ahead->operations)
 		ahead->operations = memory_alloc(AHEAD_MAX * sizeof(*ahead->operations));
-	struct operation *operation = &ahead->operations[ahead->count++];
-	*operation = (struct operation){.kind = kind, .path = path, .flow = flow, .fd = -1};
+	struct operation *last = &ahead->operations[ahead->count++];
+	*last = operation;
+	last->goes_on = goes_on;
 	if (ahead->count > 1)
-		operation[-1].next = operation;
-	return operation;
+		last[-1].next = last;
+	return last;
 }
 
 static void on_done(struct operation *first)
@@ -39,6 +41,7 @@ void ahead_start(struct ahead *ahead, struct driver *driver, void (*done)(void *
 	ahead->under_way = true;
 	first->done = on_done;
 	first->context = ahead;
+	first->flow = context;
 	driver->ops->submit(driver, first);
 }
 

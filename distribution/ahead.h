@@ -18,11 +18,11 @@ struct ahead { /* all zero is empty */
 	void *context;
 };
 
-/* One more behind the others; path lives as long as it. Fill in what it needs; goes_on: whether the next one
- * is still wanted behind it. */
+/* One more behind the others: built by what builds the step's, so that it is no other one. goes_on: whether
+ * the next one is still wanted behind it; what it compares with is the caller's to fill in. */
 struct operation *ahead_add(
-        struct ahead *ahead, enum operation_kind kind, const char *path, const void *flow);
-/* done() comes exactly once, never from within. */
+        struct ahead *ahead, struct operation operation, bool (*goes_on)(const struct operation *operation));
+/* done() comes exactly once, never from within; context is the flow too. */
 void ahead_start(struct ahead *ahead, struct driver *driver, void (*done)(void *context), void *context);
 void ahead_cancel(struct ahead *ahead); /* a wish; nothing under way is fine */
 

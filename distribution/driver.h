@@ -106,6 +106,11 @@ struct operation {
 	void *driver_private; /* the driver's until done */
 };
 
+static inline struct operation operation_read(const char *path, uint64_t size_max)
+{
+	return (struct operation){.kind = OPERATION_READ, .path = path, .size_max = size_max};
+}
+
 struct driver_can {       /* false until probed */
 	bool move;        /* MOVE of folders, refusing to overwrite when asked */
 	bool copy;        /* COPY of files */

@@ -1,5 +1,7 @@
 #include "distribution/identity.h"
 
+#include "distribution/layout.h"
+
 #include "schemas/json.h"
 
 #include "base/memory.h"
@@ -98,6 +100,11 @@ bool identity_replaces(const struct identity *identity, const char *dp_id)
 		if (strcasecmp(identity->replaces[i], dp_id) == 0)
 			return true;
 	return false;
+}
+
+struct operation identity_read(void)
+{
+	return operation_read(LAYOUT_DP_JSON, IDENTITY_SIZE_MAX);
 }
 
 enum status identity_of(

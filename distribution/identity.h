@@ -26,8 +26,8 @@ void identity_write(const struct identity *identity, struct buffer *out);
 void identity_release(struct identity *identity); /* all zero is fine */
 bool identity_replaces(const struct identity *identity, const char *dp_id);
 
-/* What a READ of dp.json tells: RETRY "dp_not_initialised" also where nothing is there; the operation's own
- * error else. */
+struct operation identity_read(void);
+/* What it tells: RETRY "dp_not_initialised" also where nothing is there; the operation's own error else. */
 must_check enum status identity_of(
         const struct operation *read, const char *point, struct identity *ret, struct error *err);
 

@@ -49,9 +49,6 @@ struct switching {
 	bool wrote, broken_before, canceled;
 };
 
-static void read_seal(struct switching *switching);
-static void read_pointer(struct switching *switching, void (*took)(struct step *step));
-
 /* ---- ending */
 
 static void finish_now(struct agenda_entry *entry)
@@ -116,25 +113,6 @@ static bool has_failed(struct switching *switching)
 	return true;
 }
 
-static struct operation *prepare(struct switching *switching, enum operation_kind kind, const char *path)
-{
-	struct step *step = &switching->step;
-
-	step->operation = (struct operation){.kind = kind, .path = path, .flow = switching, .fd = -1};
-	step->driver = switching->site->driver;
-	step->agenda = switching->room->agenda;
-	step->ahead = &switching->ahead;
-	step->context = switching;
-	step->once = kind == OPERATION_WRITE || kind == OPERATION_POINT;
-	return &step->operation;
-}
-
-static void run(struct switching *switching, void (*took)(struct step *step))
-{
-	switching->step.took = took;
-	step_start(&switching->step);
-}
-
 /* ---- what a pointer shows */
 
 static bool is_wanted(const struct switching *switching, const struct current *current)
@@ -165,6 +143,62 @@ static enum seen judge(const struct switching *switching, struct view text, stru
 	*ret = current;
 	return seen;
 }
+
+static enum point_verdict on_check(struct view current, void *context)
+{
+	struct current *parsed = NULL;
+	enum seen seen = judge(context, current, &parsed);
+
+	current_free(parsed);
+	return seen == SEEN_NEWER ? POINT_KEEP : POINT_REPLACE;
+}
+
+/* ---- operations: the same, whether they are run or told ahead */
+
+static struct operation read_seal(const struct switching *switching)
+{
+	return operation_read(switching->seal, MANIFEST_BYTES_MAX);
+}
+
+static struct operation read_pointer(const struct switching *switching)
+{
+	return operation_read(switching->path, CURRENT_SIZE_MAX);
+}
+
+static struct operation write_pointer(const struct switching *switching)
+{
+	return (struct operation){
+	        .kind = OPERATION_WRITE, .path = switching->path, .data = buffer_view(&switching->text)};
+}
+
+static struct operation replace_pointer(struct switching *switching)
+{
+	return (struct operation){.kind = OPERATION_POINT,
+	        .path = switching->path,
+	        .data = buffer_view(&switching->text),
+	        .link = switching->link,
+	        .link_target = switching->link_target,
+	        .check = on_check,
+	        .check_context = switching,
+	        .size_max = CURRENT_SIZE_MAX};
+}
+
+static void run(struct switching *switching, struct operation operation, void (*took)(struct step *step))
+{
+	struct step *step = &switching->step;
+
+	step->operation = operation;
+	step->operation.flow = switching;
+	step->driver = switching->site->driver;
+	step->agenda = switching->room->agenda;
+	step->ahead = &switching->ahead;
+	step->context = switching;
+	step->once = operation.kind == OPERATION_WRITE || operation.kind == OPERATION_POINT;
+	step->took = took;
+	step_start(step);
+}
+
+/* ---- what was read */
 
 static enum seen take_pointer(struct switching *switching)
 {
@@ -207,15 +241,6 @@ static void took_back(struct step *step)
 
 /* ---- point */
 
-static enum point_verdict on_check(struct view current, void *context)
-{
-	struct current *parsed = NULL;
-	enum seen seen = judge(context, current, &parsed);
-
-	current_free(parsed);
-	return seen == SEEN_NEWER ? POINT_KEEP : POINT_REPLACE;
-}
-
 static bool has_written(const struct operation *point)
 {
 	return point->result.status == STATUS_OK ? !point->result.kept : point->result.ambiguous;
@@ -232,7 +257,7 @@ static void pointed(struct step *step)
 	free(step->operation.result.data);
 	switching->wrote = has_written(&step->operation);
 	if (!has_failed(switching))
-		read_pointer(switching, took_back);
+		run(switching, read_pointer(switching), took_back);
 }
 
 static void wrote(struct step *step)
@@ -241,13 +266,7 @@ static void wrote(struct step *step)
 
 	switching->wrote = step->operation.result.status == STATUS_OK || step->operation.result.ambiguous;
 	if (!has_failed(switching))
-		read_pointer(switching, took_back);
-}
-
-static void write_pointer(struct switching *switching)
-{
-	prepare(switching, OPERATION_WRITE, switching->path)->data = buffer_view(&switching->text);
-	run(switching, wrote);
+		run(switching, read_pointer(switching), took_back);
 }
 
 static void compared(struct step *step)
@@ -260,7 +279,7 @@ static void compared(struct step *step)
 	if (finish_if_decided(switching, seen))
 		return;
 	switching->broken_before = seen == SEEN_BROKEN;
-	write_pointer(switching);
+	run(switching, write_pointer(switching), wrote);
 }
 
 static void make_text(struct switching *switching)
@@ -278,30 +297,12 @@ static void make_text(struct switching *switching)
 	current_write(&wanted, &switching->text);
 }
 
-static void fill_point(struct switching *switching, struct operation *operation)
-{
-	operation->data = buffer_view(&switching->text);
-	operation->link = switching->link;
-	operation->link_target = switching->link_target;
-	operation->check = on_check;
-	operation->check_context = switching;
-	operation->size_max = CURRENT_SIZE_MAX;
-}
-
 static void point(struct switching *switching)
 {
-	if (!switching->site->driver->can.point) {
-		read_pointer(switching, compared);
-		return;
-	}
-	fill_point(switching, prepare(switching, OPERATION_POINT, switching->path));
-	run(switching, pointed);
-}
-
-static void read_pointer(struct switching *switching, void (*took)(struct step *step))
-{
-	prepare(switching, OPERATION_READ, switching->path)->size_max = CURRENT_SIZE_MAX;
-	run(switching, took);
+	if (switching->site->driver->can.point)
+		run(switching, replace_pointer(switching), pointed);
+	else
+		run(switching, read_pointer(switching), compared);
 }
 
 /* ---- seal */
@@ -328,12 +329,6 @@ static void took_seal(struct step *step)
 		fail(switching, &err);
 	else
 		point(switching);
-}
-
-static void read_seal(struct switching *switching)
-{
-	prepare(switching, OPERATION_READ, switching->seal)->size_max = MANIFEST_BYTES_MAX;
-	run(switching, took_seal);
 }
 
 /* ---- identity */
@@ -367,9 +362,9 @@ static void identified(struct step *step)
 	if (status != STATUS_OK)
 		fail(switching, &err);
 	else if (switching->wish == POINTER_READ)
-		read_pointer(switching, looked);
+		run(switching, read_pointer(switching), looked);
 	else
-		read_seal(switching);
+		run(switching, read_seal(switching), took_seal);
 }
 
 /* ---- ahead */
@@ -384,41 +379,28 @@ static bool has_digest(const struct operation *read)
 	return view_is(read->data, digest);
 }
 
-static struct operation *add_read(struct switching *switching, const char *path, size_t size_max)
-{
-	struct operation *read = ahead_add(&switching->ahead, OPERATION_READ, path, switching);
-
-	read->size_max = size_max;
-	return read;
-}
-
 static void go(void *context)
 {
 	struct switching *switching = context;
 	const struct operation *point = ahead_find(&switching->ahead, OPERATION_POINT);
 
 	switching->wrote = point && has_written(point); /* also where nobody asks, since it was canceled */
-	prepare(switching, OPERATION_READ, LAYOUT_DP_JSON)->size_max = IDENTITY_SIZE_MAX;
-	run(switching, identified);
+	run(switching, identity_read(), identified);
 }
 
 static void go_ahead(struct switching *switching)
 {
-	struct operation *identity = add_read(switching, LAYOUT_DP_JSON, IDENTITY_SIZE_MAX);
+	struct ahead *ahead = &switching->ahead;
 
-	identity->data = view_text(switching->dp_id);
-	identity->goes_on = identity_is_told;
+	ahead_add(ahead, identity_read(), identity_is_told)->data = view_text(switching->dp_id);
 	if (switching->wish == POINTER_SWITCH) {
 		make_text(switching);
-		struct operation *seal = add_read(switching, switching->seal, MANIFEST_BYTES_MAX);
-		seal->data = view_text(switching->digest);
-		seal->goes_on = has_digest;
+		ahead_add(ahead, read_seal(switching), has_digest)->data = view_text(switching->digest);
 		if (switching->site->driver->can.point)
-			fill_point(switching,
-			        ahead_add(&switching->ahead, OPERATION_POINT, switching->path, switching));
+			ahead_add(ahead, replace_pointer(switching), NULL);
 	}
-	add_read(switching, switching->path, CURRENT_SIZE_MAX);
-	ahead_start(&switching->ahead, switching->site->driver, go, switching);
+	ahead_add(ahead, read_pointer(switching), NULL);
+	ahead_start(ahead, switching->site->driver, go, switching);
 }
 
 /* ---- the door */

@@ -73,10 +73,23 @@ struct staging {
 	int64_t told_ms;
 };
 
-/* transfer_step.c: one operation at a time. prepare, fill in, run; took() begins with one of the questions.
- */
-struct operation *staging_prepare(struct staging *staging, enum operation_kind kind, const char *path);
-void staging_run(struct staging *staging, void (*took)(struct step *step));
+/* What a staging asks of its distribution point, besides its files. */
+enum staging_wish {
+	STAGING_IDENTIFY,
+	STAGING_READ_SEAL,
+	STAGING_READ_BASE_SEAL,
+	STAGING_CLEAN,
+	STAGING_LOOK, /* for the content's first file */
+	STAGING_PLACE,
+	STAGING_SETTLE,
+	STAGING_WRITE_SEAL,
+	STAGING_REMOVE_SEAL,
+};
+
+/* transfer_step.c: one operation at a time, the same whether it is run or told ahead; took() begins with one
+ * of the questions. */
+struct operation staging_operation(const struct staging *staging, enum staging_wish wish);
+void staging_run(struct staging *staging, enum staging_wish wish, void (*took)(struct step *step));
 bool staging_is_over(struct staging *staging);    /* true, and it ends: it was canceled, or err says so */
 bool staging_has_failed(struct staging *staging); /* likewise, or because of what the step came to */
 char *staging_take_data(struct staging *staging, struct view *ret); /* of a READ; the caller's to free() */
@@ -109,7 +122,8 @@ void staging_cancel_parcels(struct staging *staging);
 /* All files in one, to be sent or checked; NULL: they do not fit. */
 struct parcel *staging_pack_whole(
         struct staging *staging, bool checking, const struct catalogue_source **ret_source);
-void staging_fill_parcel(const struct staging *staging, struct operation *operation, struct parcel *parcel);
+struct operation staging_parcel_operation(
+        const struct staging *staging, enum operation_kind kind, struct parcel *parcel);
 struct source_parcel *staging_read_parcel(struct staging *staging, const struct catalogue_source *source,
         struct parcel *parcel, source_parcel_done *done, void *context);
 

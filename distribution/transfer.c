@@ -50,12 +50,6 @@ static void judge_identity(struct staging *staging)
 	staging->identity_known = true;
 }
 
-static void read_identity(struct staging *staging, void (*took)(struct step *step))
-{
-	staging_prepare(staging, OPERATION_READ, LAYOUT_DP_JSON)->size_max = IDENTITY_SIZE_MAX;
-	staging_run(staging, took);
-}
-
 static void identified(struct step *step)
 {
 	struct staging *staging = step->context;
@@ -81,26 +75,18 @@ static void looked(struct step *step)
 }
 
 /* Is the version's content in place, but not sealed? Its first file tells. */
-static void look_in_place(struct staging *staging)
-{
-	staging_prepare(staging, OPERATION_STAT, staging->first);
-	staging_run(staging, looked);
-}
-
 static void cleaned(struct step *step)
 {
 	struct staging *staging = step->context;
 
 	if (!staging_is_over(staging)) /* leavings that stay do no harm */
-		look_in_place(staging);
+		staging_run(staging, STAGING_LOOK, looked);
 }
 
 static void clean(struct staging *staging)
 {
-	if (staging_is_over(staging))
-		return;
-	staging_prepare(staging, OPERATION_REMOVE, staging->attempts)->folder = true;
-	staging_run(staging, cleaned);
+	if (!staging_is_over(staging))
+		staging_run(staging, STAGING_CLEAN, cleaned);
 }
 
 void staging_clean(struct staging *staging)
@@ -123,14 +109,10 @@ static void sent_files(struct staging *staging)
 {
 	if (staging_is_over(staging))
 		return;
-	if (!staging->site->driver->can.move) {
+	if (staging->site->driver->can.move)
+		staging_run(staging, STAGING_PLACE, placed);
+	else
 		staging_check(staging);
-		return;
-	}
-	struct operation *operation = staging_prepare(staging, OPERATION_MOVE, staging->content);
-	operation->from = staging->folder;
-	operation->folder = true;
-	staging_run(staging, placed);
 }
 
 static void send_files(struct staging *staging)
@@ -156,8 +138,7 @@ static void settle(struct staging *staging, void (*then)(struct staging *staging
 		return;
 	}
 	staging->settled = then;
-	staging_prepare(staging, OPERATION_SETTLE, staging->package);
-	staging_run(staging, settled);
+	staging_run(staging, STAGING_SETTLE, settled);
 }
 
 /* A seal names no URLs: where something must be mended, the manifest that does is needed after all. */
@@ -189,7 +170,7 @@ static void identified_again(struct step *step)
 
 static void look_again(struct staging *staging)
 {
-	read_identity(staging, identified_again);
+	staging_run(staging, STAGING_IDENTIFY, identified_again);
 }
 
 static void checked_files(struct staging *staging)
@@ -270,7 +251,7 @@ void staging_free(struct staging *staging)
 static void start(struct staging *staging)
 {
 	if (!staging_is_over(staging))
-		read_identity(staging, identified);
+		staging_run(staging, STAGING_IDENTIFY, identified);
 }
 
 void staging_start(struct staging *staging, struct room *room, struct site *site,

@@ -4,7 +4,6 @@
 #include "distribution/staging.h"
 
 #include "distribution/identity.h"
-#include "distribution/layout.h"
 #include "distribution/source_parcel.h"
 
 #include <string.h>
@@ -34,17 +33,15 @@ static bool is_as_written(const struct operation *read)
 	return view_equal(data_of(read), read->data);
 }
 
-static struct operation *add(struct staging *staging, enum operation_kind kind, const char *path)
+static struct operation *add(
+        struct staging *staging, enum staging_wish wish, bool (*goes_on)(const struct operation *))
 {
-	return ahead_add(&staging->ahead, kind, path, staging);
+	return ahead_add(&staging->ahead, staging_operation(staging, wish), goes_on);
 }
 
-static struct operation *add_read(struct staging *staging, const char *path, size_t size_max)
+static void add_parcel(struct staging *staging, enum operation_kind kind, struct parcel *parcel)
 {
-	struct operation *read = add(staging, OPERATION_READ, path);
-
-	read->size_max = size_max;
-	return read;
+	ahead_add(&staging->ahead, staging_parcel_operation(staging, kind, parcel), is_all_right);
 }
 
 static void went(void *context)
@@ -58,52 +55,29 @@ static void went(void *context)
 
 void staging_look_ahead(struct staging *staging, void (*then)(struct staging *staging))
 {
-	add_read(staging, LAYOUT_DP_JSON, IDENTITY_SIZE_MAX);
-	add_read(staging, staging->seal, MANIFEST_BYTES_MAX)->goes_on = is_absent;
+	add(staging, STAGING_IDENTIFY, NULL);
+	add(staging, STAGING_READ_SEAL, is_absent);
 	if (staging->base_seal && staging->site->driver->can.copy)
-		add_read(staging, staging->base_seal, MANIFEST_BYTES_MAX);
+		add(staging, STAGING_READ_BASE_SEAL, NULL);
 	staging->went_ahead = then;
 	ahead_start(&staging->ahead, staging->site->driver, went, staging);
 }
 
 /* ---- all the rest */
 
-static void add_parcel(struct staging *staging, enum operation_kind kind, struct parcel *parcel)
-{
-	struct operation *operation = add(staging, kind, parcel->files[0].path);
-
-	staging_fill_parcel(staging, operation, parcel);
-	operation->goes_on = is_all_right;
-}
-
-static void add_all(struct staging *staging)
-{
-	struct operation *operation;
-
-	staging_make_seal_text(staging);
-	struct view seal = buffer_view(&staging->seal_text);
-	add(staging, OPERATION_REMOVE, staging->attempts)->folder = true;
-	add(staging, OPERATION_STAT, staging->first)->goes_on = is_absent;
-	add_parcel(staging, OPERATION_PUT_PARCEL, staging->to_send);
-	operation = add(staging, OPERATION_MOVE, staging->content);
-	operation->from = staging->folder;
-	operation->folder = true;
-	operation->goes_on = is_placed;
-	add(staging, OPERATION_SETTLE, staging->package);
-	add_parcel(staging, OPERATION_CHECK_PARCEL, staging->to_check);
-	operation = add_read(staging, LAYOUT_DP_JSON, IDENTITY_SIZE_MAX);
-	operation->data = view_text(staging->identity.dp_id);
-	operation->goes_on = identity_is_told;
-	add(staging, OPERATION_WRITE, staging->seal)->data = seal;
-	operation = add_read(staging, staging->seal, MANIFEST_BYTES_MAX);
-	operation->data = seal;
-	operation->goes_on = is_as_written;
-	add(staging, OPERATION_REMOVE, staging->attempts)->folder = true;
-}
-
 static void go(struct staging *staging)
 {
-	add_all(staging);
+	staging_make_seal_text(staging);
+	add(staging, STAGING_CLEAN, NULL);
+	add(staging, STAGING_LOOK, is_absent);
+	add_parcel(staging, OPERATION_PUT_PARCEL, staging->to_send);
+	add(staging, STAGING_PLACE, is_placed);
+	add(staging, STAGING_SETTLE, NULL);
+	add_parcel(staging, OPERATION_CHECK_PARCEL, staging->to_check);
+	add(staging, STAGING_IDENTIFY, identity_is_told)->data = view_text(staging->identity.dp_id);
+	add(staging, STAGING_WRITE_SEAL, NULL);
+	add(staging, STAGING_READ_SEAL, is_as_written)->data = buffer_view(&staging->seal_text);
+	add(staging, STAGING_CLEAN, NULL);
 	ahead_start(&staging->ahead, staging->site->driver, went, staging);
 }
 

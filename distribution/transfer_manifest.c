@@ -86,8 +86,7 @@ static void took_seal(struct step *step)
 void staging_read_seal(struct staging *staging)
 {
 	staging->seal_reads++;
-	staging_prepare(staging, OPERATION_READ, staging->seal)->size_max = MANIFEST_BYTES_MAX;
-	staging_run(staging, took_seal);
+	staging_run(staging, STAGING_READ_SEAL, took_seal);
 }
 
 /* ---- manifests */
@@ -162,10 +161,8 @@ static void took_base(struct step *step)
 
 static void look_at_base(struct staging *staging)
 {
-	if (!staging->base_seal || !staging->site->driver->can.copy) {
+	if (staging->base_seal && staging->site->driver->can.copy)
+		staging_run(staging, STAGING_READ_BASE_SEAL, took_base);
+	else
 		staging_clean(staging);
-		return;
-	}
-	staging_prepare(staging, OPERATION_READ, staging->base_seal)->size_max = MANIFEST_BYTES_MAX;
-	staging_run(staging, took_base);
 }

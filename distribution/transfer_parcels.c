@@ -45,13 +45,18 @@ static void took(struct step *step)
 	finish(step->context, operation->result.status == STATUS_OK ? operation->result.right : 0);
 }
 
-void staging_fill_parcel(const struct staging *staging, struct operation *operation, struct parcel *parcel)
+struct operation staging_parcel_operation(
+        const struct staging *staging, enum operation_kind kind, struct parcel *parcel)
 {
-	operation->parcel = parcel;
-	operation->size = parcel->bytes;
-	operation->full = staging->site->point->read_back_full;
+	bool full = staging->site->point->read_back_full;
+
 	/* what will not be read from the device must be told by it that it is there */
-	operation->lasting = !operation->full;
+	return (struct operation){.kind = kind,
+	        .path = parcel->files[0].path,
+	        .parcel = parcel,
+	        .size = parcel->bytes,
+	        .full = full,
+	        .lasting = !full};
 }
 
 static enum operation_kind kind_of(const struct staging *staging)
@@ -69,11 +74,8 @@ static void run(struct bundle *bundle)
 	        .context = bundle,
 	        .once = true,
 	        .ahead = &staging->ahead,
-	        .operation = {.kind = kind_of(staging),
-	                .path = bundle->parcel->files[0].path,
-	                .flow = staging,
-	                .fd = -1}};
-	staging_fill_parcel(staging, &bundle->step.operation, bundle->parcel);
+	        .operation = staging_parcel_operation(staging, kind_of(staging), bundle->parcel)};
+	bundle->step.operation.flow = staging;
 	step_start(&bundle->step);
 }
 

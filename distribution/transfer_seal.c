@@ -21,8 +21,7 @@ static void remove_bad_seal(struct staging *staging)
 	        "the seal %s was written %u times and reads back differently: distribution point %s, or what "
 	        "lies between, changes what it is given",
 	        staging->seal, staging->seal_writes, staging->point);
-	staging_prepare(staging, OPERATION_REMOVE, staging->seal);
-	staging_run(staging, removed_bad_seal);
+	staging_run(staging, STAGING_REMOVE_SEAL, removed_bad_seal);
 }
 
 static void took_own_seal(struct step *step)
@@ -49,10 +48,8 @@ static void wrote_seal(struct step *step)
 {
 	struct staging *staging = step->context;
 
-	if (staging_has_failed(staging))
-		return;
-	staging_prepare(staging, OPERATION_READ, staging->seal)->size_max = MANIFEST_BYTES_MAX;
-	staging_run(staging, took_own_seal);
+	if (!staging_has_failed(staging))
+		staging_run(staging, STAGING_READ_SEAL, took_own_seal);
 }
 
 void staging_make_seal_text(struct staging *staging)
@@ -67,6 +64,5 @@ void staging_write_seal(struct staging *staging)
 {
 	staging->seal_writes++;
 	staging_make_seal_text(staging);
-	staging_prepare(staging, OPERATION_WRITE, staging->seal)->data = buffer_view(&staging->seal_text);
-	staging_run(staging, wrote_seal);
+	staging_run(staging, STAGING_WRITE_SEAL, wrote_seal);
 }

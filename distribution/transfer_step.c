@@ -52,22 +52,49 @@ bool staging_is_over(struct staging *staging)
 
 /* ---- steps */
 
-struct operation *staging_prepare(struct staging *staging, enum operation_kind kind, const char *path)
+struct operation staging_operation(const struct staging *staging, enum staging_wish wish)
+{
+	switch (wish) {
+	case STAGING_IDENTIFY:
+		return identity_read();
+	case STAGING_READ_SEAL:
+		return operation_read(staging->seal, MANIFEST_BYTES_MAX);
+	case STAGING_READ_BASE_SEAL:
+		return operation_read(staging->base_seal, MANIFEST_BYTES_MAX);
+	case STAGING_CLEAN:
+		return (struct operation){
+		        .kind = OPERATION_REMOVE, .path = staging->attempts, .folder = true};
+	case STAGING_LOOK:
+		return (struct operation){.kind = OPERATION_STAT, .path = staging->first};
+	case STAGING_PLACE:
+		return (struct operation){.kind = OPERATION_MOVE,
+		        .from = staging->folder,
+		        .path = staging->content,
+		        .folder = true};
+	case STAGING_SETTLE:
+		return (struct operation){.kind = OPERATION_SETTLE, .path = staging->package};
+	case STAGING_WRITE_SEAL:
+		return (struct operation){.kind = OPERATION_WRITE,
+		        .path = staging->seal,
+		        .data = buffer_view(&staging->seal_text)};
+	case STAGING_REMOVE_SEAL:
+		break;
+	}
+	return (struct operation){.kind = OPERATION_REMOVE, .path = staging->seal};
+}
+
+void staging_run(struct staging *staging, enum staging_wish wish, void (*took)(struct step *step))
 {
 	struct step *step = &staging->step;
 
-	step->operation = (struct operation){.kind = kind, .path = path, .flow = staging, .fd = -1};
+	step->operation = staging_operation(staging, wish);
+	step->operation.flow = staging;
 	step->driver = staging->site->driver;
 	step->agenda = staging->room->agenda;
 	step->ahead = &staging->ahead;
 	step->context = staging;
-	return &step->operation;
-}
-
-void staging_run(struct staging *staging, void (*took)(struct step *step))
-{
-	staging->step.took = took;
-	step_start(&staging->step);
+	step->took = took;
+	step_start(step);
 }
 
 /* True where it ends here because of what the step came to. */
@@ -106,6 +133,5 @@ void staging_wind_up(struct staging *staging)
 		staging_finish(staging);
 		return;
 	}
-	staging_prepare(staging, OPERATION_REMOVE, staging->attempts)->folder = true;
-	staging_run(staging, wound_up);
+	staging_run(staging, STAGING_CLEAN, wound_up);
 }
