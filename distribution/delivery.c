@@ -54,26 +54,13 @@ static bool is_over(struct delivery *delivery)
 	return true;
 }
 
-static struct operation *prepare(struct delivery *delivery, enum operation_kind kind, const char *path)
+static void run(struct delivery *delivery, struct operation operation, void (*took)(struct step *step))
 {
-	struct step *step = &delivery->step;
-
-	step->operation = (struct operation){.kind = kind,
-	        .path = path,
-	        .flow = delivery->flow,
-	        .fd = -1,
-	        .size = delivery->file->size,
-	        .executable = delivery->file->executable};
-	step->driver = delivery->site->driver;
-	step->agenda = delivery->site->room->agenda;
-	step->context = delivery;
-	return &step->operation;
-}
-
-static void run(struct delivery *delivery, void (*took)(struct step *step))
-{
-	delivery->step.took = took;
-	step_start(&delivery->step);
+	operation.size = delivery->file->size;
+	operation.executable = delivery->file->executable;
+	delivery->step.context = delivery;
+	delivery->step.flow = delivery->flow;
+	step_run(&delivery->step, delivery->site, operation, took);
 }
 
 /* ---- putting */
@@ -89,11 +76,12 @@ static void on_moved(struct operation *operation, uint64_t bytes)
 /* Puts from the source to path; took() gets the put's result. */
 static void put(struct delivery *delivery, const char *path, void (*took)(struct step *step))
 {
-	struct operation *operation = prepare(delivery, OPERATION_PUT, path);
-
-	operation->fd = source_fd(delivery->source);
-	operation->moved = delivery->moved ? on_moved : NULL;
-	run(delivery, took);
+	run(delivery,
+	        (struct operation){.kind = OPERATION_PUT,
+	                .path = path,
+	                .fd = source_fd(delivery->source),
+	                .moved = delivery->moved ? on_moved : NULL},
+	        took);
 }
 
 static void ended_put(struct delivery *delivery)
@@ -193,12 +181,13 @@ static void copied(struct step *step)
 
 void delivery_send(struct delivery *delivery)
 {
-	if (!delivery->copy_from) {
+	if (delivery->copy_from)
+		run(delivery,
+		        (struct operation){
+		                .kind = OPERATION_COPY, .from = delivery->copy_from, .path = delivery->path},
+		        copied);
+	else
 		ask(delivery, delivery->early, send_from_source);
-		return;
-	}
-	prepare(delivery, OPERATION_COPY, delivery->path)->from = delivery->copy_from;
-	run(delivery, copied);
 }
 
 /* ---- checking and mending */
@@ -213,8 +202,9 @@ static bool is_right(const struct delivery *delivery)
 
 static void read_back(struct delivery *delivery, const char *path, void (*took)(struct step *step))
 {
-	prepare(delivery, delivery->full ? OPERATION_HASH : OPERATION_STAT, path);
-	run(delivery, took);
+	enum operation_kind kind = delivery->full ? OPERATION_HASH : OPERATION_STAT;
+
+	run(delivery, (struct operation){.kind = kind, .path = path}, took);
 }
 
 static void fail_mismatch(struct delivery *delivery)
@@ -282,16 +272,17 @@ static void tested_mend(struct step *step)
 
 	if (is_over(delivery))
 		return;
-	if (step->operation.result.status != STATUS_OK) {
+	if (step->operation.result.status != STATUS_OK)
 		fail(delivery);
-	} else if (!is_right(delivery)) {
+	else if (!is_right(delivery))
 		mend(delivery);
-	} else {
-		struct operation *operation = prepare(delivery, OPERATION_MOVE, delivery->path);
-		operation->from = delivery->temporary;
-		operation->replace = true;
-		run(delivery, placed_mend);
-	}
+	else
+		run(delivery,
+		        (struct operation){.kind = OPERATION_MOVE,
+		                .from = delivery->temporary,
+		                .path = delivery->path,
+		                .replace = true},
+		        placed_mend);
 }
 
 static void put_mend(struct step *step)

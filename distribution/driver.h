@@ -111,6 +111,11 @@ static inline struct operation operation_read(const char *path, uint64_t size_ma
 	return (struct operation){.kind = OPERATION_READ, .path = path, .size_max = size_max};
 }
 
+static inline struct view operation_data(const struct operation *operation) /* absent where there is none */
+{
+	return (struct view){operation->result.data, operation->result.data ? operation->result.len : 0};
+}
+
 struct driver_can {       /* false until probed */
 	bool move;        /* MOVE of folders, refusing to overwrite when asked */
 	bool copy;        /* COPY of files */

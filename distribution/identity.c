@@ -119,7 +119,7 @@ enum status identity_of(
 		        "mounted, run "
 		        "holdpoint-stager dp init --distribution-points FILE %s",
 		        point, point);
-	if (identity_parse((struct view){read->result.data, read->result.len}, ret, err) != STATUS_OK)
+	if (identity_parse(operation_data(read), ret, err) != STATUS_OK)
 		return error_prefix(err, "distribution point %s: .holdpoint/dp.json: ", point);
 	return STATUS_OK;
 }

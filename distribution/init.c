@@ -39,19 +39,6 @@ static void finish(struct init *init)
 	agenda_add(init->room->agenda, &init->later, 0, finish_now);
 }
 
-static struct operation *prepare(struct init *init, enum operation_kind kind, void (*took)(struct step *step))
-{
-	struct step *step = &init->step;
-
-	step->operation = (struct operation){
-	        .kind = kind, .path = LAYOUT_DP_JSON, .size_max = IDENTITY_SIZE_MAX, .flow = init, .fd = -1};
-	step->driver = init->site->driver;
-	step->agenda = init->room->agenda;
-	step->context = init;
-	step->took = took;
-	return &step->operation;
-}
-
 static void read_back(struct step *step)
 {
 	struct init *init = step->context;
@@ -80,8 +67,7 @@ static void written(struct step *step)
 		finish(init);
 		return;
 	}
-	prepare(init, OPERATION_READ, read_back);
-	step_start(&init->step);
+	step_run(&init->step, init->site, identity_read(), read_back);
 }
 
 static void add_replaced(struct identity *identity, const char *id)
@@ -108,8 +94,10 @@ static void write_new(struct init *init)
 	forget_oldest(&init->identity);
 	buffer_init(&init->text, IDENTITY_SIZE_MAX);
 	identity_write(&init->identity, &init->text);
-	prepare(init, OPERATION_WRITE, written)->data = buffer_view(&init->text);
-	step_start(&init->step);
+	step_run(&init->step, init->site,
+	        (struct operation){
+	                .kind = OPERATION_WRITE, .path = LAYOUT_DP_JSON, .data = buffer_view(&init->text)},
+	        written);
 }
 
 /* What is there, where it can be read, goes into replaces. */
@@ -148,6 +136,7 @@ void init_start(struct room *room, const struct init_wanted *wanted)
 
 	init->room = room;
 	init->wanted = *wanted;
+	init->step = (struct step){.context = init, .flow = init};
 	if (!site) {
 		error_set(&init->err, STATUS_REJECT, "dp_unknown",
 		        "%s is no distribution point of the catalogue", wanted->name);
@@ -155,6 +144,5 @@ void init_start(struct room *room, const struct init_wanted *wanted)
 		return;
 	}
 	init->site = site_use(site);
-	prepare(init, OPERATION_READ, took_present);
-	step_start(&init->step);
+	step_run(&init->step, init->site, identity_read(), took_present);
 }

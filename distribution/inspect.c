@@ -110,27 +110,14 @@ static bool has_failed(struct inspection *inspection)
 	return true;
 }
 
-static void prepare(
-        const struct inspection *inspection, struct step *step, enum operation_kind kind, const char *path)
-{
-	step->operation = (struct operation){.kind = kind, .path = path, .flow = inspection, .fd = -1};
-	step->driver = inspection->site->driver;
-	step->agenda = inspection->room->agenda;
-}
-
 /* One operation on path, which it takes over; took() comes with its result. */
 static void look(struct inspection *inspection, enum operation_kind kind, char *path, uint64_t size_max,
         void (*took)(struct step *step))
 {
-	struct step *step = &inspection->step;
-
 	free(inspection->path);
 	inspection->path = path;
-	prepare(inspection, step, kind, path);
-	step->operation.size_max = size_max;
-	step->context = inspection;
-	step->took = took;
-	step_start(step);
+	step_run(&inspection->step, inspection->site,
+	        (struct operation){.kind = kind, .path = path, .size_max = size_max}, took);
 }
 
 /* ---- identity */
@@ -178,8 +165,7 @@ static void took_pointer(struct step *step)
 		return;
 	inspection->result.found = operation->result.found;
 	if (operation->result.found &&
-	        current_parse((struct view){operation->result.data, operation->result.len},
-	                &inspection->current, &err) != STATUS_OK)
+	        current_parse(operation_data(operation), &inspection->current, &err) != STATUS_OK)
 		inspection->current = NULL;
 	inspection->result.pointer = inspection->current;
 	free(operation->result.data);
@@ -234,13 +220,14 @@ static void start_file(
 	looking->file = file;
 	looking->path = layout_join(content, file->path);
 	free(content);
-	prepare(inspection, &looking->step, OPERATION_HASH, looking->path);
-	looking->step.operation.size = file->size;
-	looking->step.operation.size_max = file->size ? file->size : 1;
-	looking->step.context = looking;
-	looking->step.took = took_file;
+	looking->step = (struct step){.context = looking, .flow = inspection};
 	inspection->under_way++;
-	step_start(&looking->step);
+	step_run(&looking->step, inspection->site,
+	        (struct operation){.kind = OPERATION_HASH,
+	                .path = looking->path,
+	                .size = file->size,
+	                .size_max = file->size ? file->size : 1},
+	        took_file);
 }
 
 static void fill(struct inspection *inspection)
@@ -364,6 +351,7 @@ struct inspection *inspection_new(const struct inspect_spec *spec)
 {
 	struct inspection *inspection = memory_alloc(sizeof(*inspection));
 
+	inspection->step = (struct step){.context = inspection, .flow = inspection};
 	inspection->wish = spec->wish;
 	inspection->package = memory_text(spec->package_id);
 	inspection->version = memory_text(spec->version);

@@ -185,17 +185,8 @@ static struct operation replace_pointer(struct switching *switching)
 
 static void run(struct switching *switching, struct operation operation, void (*took)(struct step *step))
 {
-	struct step *step = &switching->step;
-
-	step->operation = operation;
-	step->operation.flow = switching;
-	step->driver = switching->site->driver;
-	step->agenda = switching->room->agenda;
-	step->ahead = &switching->ahead;
-	step->context = switching;
-	step->once = operation.kind == OPERATION_WRITE || operation.kind == OPERATION_POINT;
-	step->took = took;
-	step_start(step);
+	switching->step.once = operation.kind == OPERATION_WRITE || operation.kind == OPERATION_POINT;
+	step_run(&switching->step, switching->site, operation, took);
 }
 
 /* ---- what was read */
@@ -203,12 +194,11 @@ static void run(struct switching *switching, struct operation operation, void (*
 static enum seen take_pointer(struct switching *switching)
 {
 	struct operation *operation = &switching->step.operation;
-	struct view text = {operation->result.data, operation->result.data ? operation->result.len : 0};
 	enum seen seen;
 
 	current_free(switching->shown);
 	switching->shown = NULL;
-	seen = judge(switching, text, &switching->shown);
+	seen = judge(switching, operation_data(operation), &switching->shown);
 	free(operation->result.data);
 	operation->result.data = NULL;
 	return seen;
@@ -250,9 +240,8 @@ static void pointed(struct step *step)
 {
 	struct switching *switching = step->context;
 	struct current *before = NULL;
-	struct view text = {step->operation.result.data, step->operation.result.len};
 
-	switching->broken_before = judge(switching, text, &before) == SEEN_BROKEN;
+	switching->broken_before = judge(switching, operation_data(&step->operation), &before) == SEEN_BROKEN;
 	current_free(before);
 	free(step->operation.result.data);
 	switching->wrote = has_written(&step->operation);
@@ -312,12 +301,11 @@ static void took_seal(struct step *step)
 	struct switching *switching = step->context;
 	struct error err = {0};
 	char digest[DIGEST_SIZE];
-	struct view text = {step->operation.result.data, step->operation.result.len};
 
 	if (!step->operation.result.found)
 		error_set(&err, STATUS_RETRY, "seal_missing", "%s is not on distribution point %s",
 		        switching->seal, switching->point);
-	else if (digest_of(text, digest), strcmp(digest, switching->digest) != 0)
+	else if (digest_of(operation_data(&step->operation), digest), strcmp(digest, switching->digest) != 0)
 		error_set(&err, STATUS_RETRY, "seal_differs",
 		        "%s on distribution point %s has the digest %s, not %s as released", switching->seal,
 		        switching->point, digest, switching->digest);
@@ -375,7 +363,7 @@ static bool has_digest(const struct operation *read)
 
 	if (!read->result.found)
 		return false;
-	digest_of((struct view){read->result.data, read->result.len}, digest);
+	digest_of(operation_data(read), digest);
 	return view_is(read->data, digest);
 }
 
@@ -409,6 +397,7 @@ struct switching *switching_new(const struct pointer_spec *spec)
 {
 	struct switching *switching = memory_alloc(sizeof(*switching));
 
+	switching->step = (struct step){.context = switching, .flow = switching, .ahead = &switching->ahead};
 	switching->wish = spec->wish;
 	switching->package = memory_text(spec->package_id);
 	switching->version = memory_text(spec->version);

@@ -62,7 +62,7 @@ static bool is_undecided(const struct operation *operation)
 static bool shows(const struct operation *operation, const char *text)
 {
 	return operation->result.status == STATUS_OK && operation->result.found &&
-	       view_is((struct view){operation->result.data, operation->result.len}, text);
+	       view_is(operation_data(operation), text);
 }
 
 /* Judges the step just taken and says which is next. */

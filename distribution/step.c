@@ -37,18 +37,29 @@ static void on_done(struct operation *operation)
 		return;
 	}
 	free(operation->result.data);
-	agenda_add(step->agenda, &step->later, clock_monotonic_ms() + (PAUSE_MS << step->tries), try_once);
+	agenda_add(step->site->room->agenda, &step->later, clock_monotonic_ms() + (PAUSE_MS << step->tries),
+	        try_once);
+}
+
+static void submit(struct step *step)
+{
+	struct driver *driver = step->site->driver;
+
+	driver->ops->submit(driver, &step->operation);
 }
 
 static void try_once(struct agenda_entry *entry)
 {
-	struct step *step = (struct step *)((char *)entry - offsetof(struct step, later));
-
-	step->driver->ops->submit(step->driver, &step->operation);
+	submit((struct step *)((char *)entry - offsetof(struct step, later)));
 }
 
-void step_start(struct step *step)
+void step_run(
+        struct step *step, struct site *site, struct operation operation, void (*took)(struct step *step))
 {
+	step->site = site;
+	step->took = took;
+	step->operation = operation;
+	step->operation.flow = step->flow;
 	step->operation.done = on_done;
 	step->operation.context = step;
 	step->tries = step->timeouts = 0;
@@ -57,7 +68,7 @@ void step_start(struct step *step)
 	if (step->ahead && ahead_take(step->ahead, &step->operation))
 		on_done(&step->operation);
 	else
-		step->driver->ops->submit(step->driver, &step->operation);
+		submit(step);
 }
 
 static void end_canceled(struct agenda_entry *entry)
@@ -69,12 +80,13 @@ void step_cancel(struct step *step)
 {
 	if (!step->under_way || step->canceled)
 		return;
+	struct agenda *agenda = step->site->room->agenda;
 	step->canceled = true;
 	if (!step->later.pending) {
-		step->driver->ops->cancel(step->driver, &step->operation);
+		step->site->driver->ops->cancel(step->site->driver, &step->operation);
 		return;
 	}
-	agenda_remove(step->agenda, &step->later); /* between two tries: the last one's result stands */
+	agenda_remove(agenda, &step->later); /* between two tries: the last one's result stands */
 	step->operation.result.data = NULL;
-	agenda_add(step->agenda, &step->later, 0, end_canceled);
+	agenda_add(agenda, &step->later, 0, end_canceled);
 }

@@ -204,6 +204,7 @@ struct staging *staging_new(const struct transfer_spec *spec)
 {
 	struct staging *staging = memory_alloc(sizeof(*staging));
 
+	staging->step = (struct step){.context = staging, .flow = staging, .ahead = &staging->ahead};
 	staging->package = memory_text(spec->package_id);
 	staging->version = memory_text(spec->version);
 	staging->point = memory_text(spec->distribution_point);

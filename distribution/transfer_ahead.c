@@ -8,11 +8,6 @@
 
 #include <string.h>
 
-static struct view data_of(const struct operation *read)
-{
-	return (struct view){read->result.data, read->result.data ? read->result.len : 0};
-}
-
 static bool is_absent(const struct operation *operation)
 {
 	return !operation->result.found;
@@ -30,7 +25,7 @@ static bool is_placed(const struct operation *move)
 
 static bool is_as_written(const struct operation *read)
 {
-	return view_equal(data_of(read), read->data);
+	return view_equal(operation_data(read), read->data);
 }
 
 static struct operation *add(

@@ -68,15 +68,8 @@ static void run(struct bundle *bundle)
 {
 	struct staging *staging = bundle->staging;
 
-	bundle->step = (struct step){.driver = staging->site->driver,
-	        .agenda = staging->room->agenda,
-	        .took = took,
-	        .context = bundle,
-	        .once = true,
-	        .ahead = &staging->ahead,
-	        .operation = staging_parcel_operation(staging, kind_of(staging), bundle->parcel)};
-	bundle->step.operation.flow = staging;
-	step_start(&bundle->step);
+	step_run(&bundle->step, staging->site,
+	        staging_parcel_operation(staging, kind_of(staging), bundle->parcel), took);
 }
 
 static void read_sources(void *context, bool ok)
@@ -185,6 +178,8 @@ bool staging_start_parcel(struct staging *staging)
 	struct bundle *bundle = memory_alloc(sizeof(*bundle));
 	bundle->staging = staging;
 	bundle->parcel = parcel;
+	bundle->step =
+	        (struct step){.context = bundle, .flow = staging, .ahead = &staging->ahead, .once = true};
 	bundle->next = staging->bundles;
 	bundle->self = &staging->bundles;
 	if (bundle->next)

@@ -85,16 +85,7 @@ struct operation staging_operation(const struct staging *staging, enum staging_w
 
 void staging_run(struct staging *staging, enum staging_wish wish, void (*took)(struct step *step))
 {
-	struct step *step = &staging->step;
-
-	step->operation = staging_operation(staging, wish);
-	step->operation.flow = staging;
-	step->driver = staging->site->driver;
-	step->agenda = staging->room->agenda;
-	step->ahead = &staging->ahead;
-	step->context = staging;
-	step->took = took;
-	step_start(step);
+	step_run(&staging->step, staging->site, staging_operation(staging, wish), took);
 }
 
 /* True where it ends here because of what the step came to. */
@@ -115,7 +106,7 @@ char *staging_take_data(struct staging *staging, struct view *ret)
 	struct operation *operation = &staging->step.operation;
 	char *data = operation->result.data;
 
-	*ret = (struct view){data, data ? operation->result.len : 0};
+	*ret = operation_data(operation);
 	operation->result.data = NULL;
 	return data;
 }

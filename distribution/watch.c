@@ -1,7 +1,6 @@
 #include "distribution/watch.h"
 
 #include "distribution/identity.h"
-#include "distribution/layout.h"
 #include "distribution/step.h"
 
 #include "base/clock.h"
@@ -54,13 +53,12 @@ static void stop_looking(struct agenda_entry *entry)
 static void looked(struct step *step)
 {
 	struct eye *eye = step->context;
-	struct view text = {step->operation.result.data, step->operation.result.len};
 	struct identity identity = {0};
 	char digest[DIGEST_SIZE];
 	struct error err;
 
 	if (!eye->watch->stopped && identity_of(&step->operation, eye->name, &identity, &err) == STATUS_OK) {
-		digest_of(text, digest);
+		digest_of(operation_data(&step->operation), digest);
 		if (strcmp(digest, eye->seen) != 0)
 			tell(eye, &identity);
 		memcpy(eye->seen, digest, sizeof(digest));
@@ -78,17 +76,7 @@ static void look(struct eye *eye)
 		return;
 	eye->site = site_use(site);
 	eye->watch->under_way++;
-	eye->step.operation = (struct operation){.kind = OPERATION_READ,
-	        .path = LAYOUT_DP_JSON,
-	        .size_max = IDENTITY_SIZE_MAX,
-	        .flow = eye,
-	        .fd = -1};
-	eye->step.driver = site->driver;
-	eye->step.agenda = eye->watch->room->agenda;
-	eye->step.took = looked;
-	eye->step.context = eye;
-	eye->step.once = true;
-	step_start(&eye->step);
+	step_run(&eye->step, site, identity_read(), looked);
 }
 
 static void look_at_all(struct watch *watch)
@@ -102,6 +90,7 @@ static void look_at_all(struct watch *watch)
 			eye = memory_alloc(sizeof(*eye));
 			eye->watch = watch;
 			eye->name = memory_text(name);
+			eye->step = (struct step){.context = eye, .flow = eye, .once = true};
 			map_put(watch->eyes, view_text(name), eye);
 		}
 		look(eye);
