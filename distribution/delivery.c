@@ -39,7 +39,6 @@ static void fail(struct delivery *delivery)
 	const struct operation *operation = &delivery->step.operation;
 
 	delivery->err = operation->result.err;
-	delivery->err.status = operation->result.status;
 	delivery->retry_after_ms = operation->result.retry_after_ms;
 	finish(delivery);
 }

@@ -89,12 +89,12 @@ struct operation {
 		bool reached;       /* of those behind the first: it was carried out, or begun */
 		enum status status; /* OK also where found is false. RETRY: may work later; REJECT: this DP
 		                       cannot do it */
-		struct error err;
-		bool found;       /* READ, STAT, HASH, LIST, LINK, COPY and MOVE (of `from`) */
-		bool exists;      /* MOVE without replace: path was there, nothing moved */
-		bool ambiguous;   /* a change was sent and its answer never came: it may have happened */
-		bool kept;        /* POINT: check said POINT_KEEP */
-		parcel_set right; /* PUT_PARCEL, CHECK_PARCEL; the others are worth a try alone */
+		struct error err;   /* err.status is always the same */
+		bool found;         /* READ, STAT, HASH, LIST, LINK, COPY and MOVE (of `from`) */
+		bool exists;        /* MOVE without replace: path was there, nothing moved */
+		bool ambiguous;     /* a change was sent and its answer never came: it may have happened */
+		bool kept;          /* POINT: check said POINT_KEEP */
+		parcel_set right;   /* PUT_PARCEL, CHECK_PARCEL; the others are worth a try alone */
 		uint64_t size;
 		char digest[DIGEST_SIZE];
 		char *data; /* READ, LIST, LINK, and POINT (what was there before): malloc'ed, the

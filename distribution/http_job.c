@@ -41,16 +41,10 @@ static void fail(struct job *job)
 	job_answer(job);
 }
 
-static void succeed(struct job *job)
-{
-	job->operation->result.status = STATUS_OK;
-	job_answer(job);
-}
-
 static void found(struct job *job)
 {
 	job->operation->result.found = true;
-	succeed(job);
+	job_answer(job);
 }
 
 /* ---- one request */
@@ -163,7 +157,7 @@ void job_answered_read(struct job *job)
 	struct operation *operation = job->operation;
 
 	if (job_found_nothing(job)) {
-		succeed(job);
+		job_answer(job);
 	} else if (job_code(job) != 200) {
 		fail(job);
 	} else if (job->request.answer.len > operation->size_max) {
@@ -233,7 +227,7 @@ static void answered_hash(struct job *job)
 		job->operation->result.size = job->received;
 		found(job);
 	} else if (job_found_nothing(job)) {
-		succeed(job);
+		job_answer(job);
 	} else if (job_code(job) != 200) {
 		fail(job);
 	} else {
@@ -267,7 +261,7 @@ static bool is_folder_redirect(const struct job *job)
 static void answered_stat(struct job *job)
 {
 	if (job_found_nothing(job)) {
-		succeed(job);
+		job_answer(job);
 	} else if (is_folder_redirect(job)) {
 		found(job);
 	} else if (job_code(job) == 405 || job_code(job) == 501 ||
@@ -292,7 +286,7 @@ static void start_stat(struct job *job)
 static void answered_put(struct job *job)
 {
 	if (job_succeeded(job))
-		succeed(job);
+		job_answer(job);
 	else if (!make_parents(job))
 		fail(job);
 }
@@ -327,7 +321,7 @@ static void answered_copy(struct job *job)
 	} else if (make_parents(job)) {
 		return;
 	} else if (job_found_nothing(job)) {
-		succeed(job);
+		job_answer(job);
 	} else {
 		fail(job);
 	}
@@ -353,7 +347,7 @@ static void start_copy(struct job *job)
 static void answered_remove(struct job *job)
 {
 	if (job_succeeded(job) || job_found_nothing(job)) {
-		succeed(job);
+		job_answer(job);
 	} else if (!job->as_folder &&
 	           (job_code(job) == 409 || job_code(job) == 400 || is_folder_redirect(job))) {
 		job->as_folder = true;

@@ -110,9 +110,10 @@ struct operation identity_read(void)
 enum status identity_of(
         const struct operation *read, const char *point, struct identity *ret, struct error *err)
 {
-	if (read->result.status != STATUS_OK)
-		return error_set(
-		        err, read->result.status, read->result.err.code, "%s", read->result.err.message);
+	if (read->result.status != STATUS_OK) {
+		*err = read->result.err;
+		return err->status;
+	}
 	if (!read->result.found)
 		return error_set(err, STATUS_RETRY, "dp_not_initialised",
 		        "distribution point %s has no .holdpoint/dp.json: if this is the right place, and "

@@ -103,10 +103,8 @@ static bool has_failed(struct inspection *inspection)
 		return false;
 	free(operation->result.data);
 	operation->result.data = NULL;
-	if (!is_canceled(inspection)) {
-		operation->result.err.status = operation->result.status;
+	if (!is_canceled(inspection))
 		fail(inspection, &operation->result.err);
-	}
 	return true;
 }
 
@@ -181,19 +179,17 @@ static void judge_file(
         struct inspection *inspection, const struct looking *looking, const struct operation *operation)
 {
 	const struct manifest_file *file = looking->file;
-	struct error err = operation->result.err;
 	struct inspect_file told = {.path = file->path,
-	        .err = &err,
+	        .err = &operation->result.err,
 	        .found = operation->result.found,
 	        .size = operation->result.size,
 	        .wanted_size = file->size,
 	        .digest = operation->result.digest,
 	        .wanted_digest = file->digest};
 
-	err.status = operation->result.status;
 	inspection->result.files++;
 	inspection->result.bytes += operation->result.size;
-	if (err.status != STATUS_OK || !told.found || told.size != file->size ||
+	if (operation->result.status != STATUS_OK || !told.found || told.size != file->size ||
 	        strcmp(told.digest, file->digest) != 0)
 		inspection->differs(&told, inspection->context);
 }

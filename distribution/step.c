@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ static void on_done(struct operation *operation)
 {
 	struct step *step = operation->context;
 
+	assert(operation->result.err.status == operation->result.status);
 	if (!is_worth_another(step)) {
 		end(step);
 		return;

@@ -95,7 +95,6 @@ bool staging_has_failed(struct staging *staging)
 
 	if (operation->result.status != STATUS_OK) {
 		staging->err = operation->result.err;
-		staging->err.status = operation->result.status;
 		staging->retry_after_ms = operation->result.retry_after_ms;
 	}
 	return staging_is_over(staging);

@@ -39,6 +39,7 @@ void bench_run(struct driver_bench *bench, struct operation *operation)
 	bench->driver->ops->submit(bench->driver, operation);
 	step_until(bench, &answers, 1, operation->path);
 	cr_assert_eq(answers, 1);
+	cr_assert_eq(operation->result.err.status, operation->result.status);
 }
 
 static void run_well(struct driver_bench *bench, struct operation *operation)
