@@ -119,9 +119,9 @@ void staging_go_on(struct staging *staging); /* behind one of these, when under_
 /* transfer_parcels.c: from staging->next on; false: that file does not go into a parcel. */
 bool staging_start_parcel(struct staging *staging);
 void staging_cancel_parcels(struct staging *staging);
-/* All files in one, to be sent or checked; NULL: they do not fit. */
+/* All files in one, to be sent, or checked (ret_source NULL); NULL: they do not fit. */
 struct parcel *staging_pack_whole(
-        struct staging *staging, bool checking, const struct catalogue_source **ret_source);
+        const struct staging *staging, bool checking, const struct catalogue_source **ret_source);
 struct operation staging_parcel_operation(
         const struct staging *staging, enum operation_kind kind, struct parcel *parcel);
 struct source_parcel *staging_read_parcel(struct staging *staging, const struct catalogue_source *source,

@@ -94,7 +94,7 @@ bool staging_go_ahead(struct staging *staging, void (*then)(struct staging *stag
 	staging->to_send = staging_pack_whole(staging, false, &source);
 	if (!staging->to_send)
 		return false;
-	staging->to_check = staging_pack_whole(staging, true, &source);
+	staging->to_check = staging_pack_whole(staging, true, NULL);
 	staging->went_ahead = then;
 	if (source)
 		staging->reading =

@@ -105,8 +105,8 @@ static char *path_in_source(
 }
 
 /* False where the file has to be sent in another way, or in another parcel. */
-static bool add_to_send(struct staging *staging, struct parcel *parcel, const struct manifest_file *wanted,
-        const struct catalogue_source **source)
+static bool add_to_send(const struct staging *staging, struct parcel *parcel,
+        const struct manifest_file *wanted, const struct catalogue_source **source)
 {
 	const struct catalogue_source *own = NULL;
 	char *from = staging_path_to_copy(staging, wanted);
@@ -126,22 +126,25 @@ static bool add_to_send(struct staging *staging, struct parcel *parcel, const st
 	return true;
 }
 
-static struct parcel *pack(struct staging *staging, const struct catalogue_source **source)
+/* As many files as go into one, from the manifest's next on, which it moves behind them; NULL: none. */
+static struct parcel *pack(
+        const struct staging *staging, bool checking, size_t *next, const struct catalogue_source **source)
 {
+	if (!staging->site->driver->can.parcels)
+		return NULL;
 	struct parcel *parcel = parcel_new();
-
-	while (staging->next < staging->manifest->count) {
-		const struct manifest_file *wanted = &staging->manifest->files[staging->next];
+	while (*next < staging->manifest->count) {
+		const struct manifest_file *wanted = &staging->manifest->files[*next];
 		if (!parcel_has_room(parcel, wanted->size))
 			break;
-		if (staging->checking)
+		if (checking)
 			parcel_add(parcel, staging_path_to_check(staging, wanted), wanted->size);
 		else if (!add_to_send(staging, parcel, wanted, source))
 			break;
 		struct parcel_file *file = &parcel->files[parcel->count - 1];
 		memcpy(file->digest, wanted->digest, sizeof(file->digest));
 		file->executable = wanted->executable;
-		file->index = staging->next++;
+		file->index = (*next)++;
 	}
 	if (parcel->count)
 		return parcel;
@@ -150,12 +153,15 @@ static struct parcel *pack(struct staging *staging, const struct catalogue_sourc
 }
 
 struct parcel *staging_pack_whole(
-        struct staging *staging, bool checking, const struct catalogue_source **ret_source)
+        const struct staging *staging, bool checking, const struct catalogue_source **ret_source)
 {
-	staging->next = 0;
-	staging->checking = checking;
-	struct parcel *parcel = staging->site->driver->can.parcels ? pack(staging, ret_source) : NULL;
-	if (staging->next == staging->manifest->count)
+	const struct manifest *manifest = staging->manifest;
+	size_t next = 0;
+
+	if (manifest->count > PARCEL_FILES_MAX || manifest->bytes > PARCEL_BYTES_MAX)
+		return NULL;
+	struct parcel *parcel = pack(staging, checking, &next, ret_source);
+	if (next == manifest->count)
 		return parcel;
 	parcel_unref(parcel);
 	return NULL;
@@ -171,7 +177,7 @@ struct source_parcel *staging_read_parcel(struct staging *staging, const struct 
 bool staging_start_parcel(struct staging *staging)
 {
 	const struct catalogue_source *source = NULL;
-	struct parcel *parcel = staging->site->driver->can.parcels ? pack(staging, &source) : NULL;
+	struct parcel *parcel = pack(staging, staging->checking, &staging->next, &source);
 
 	if (!parcel)
 		return false;
