@@ -12,7 +12,7 @@
  * all distrust (read-back, order, seals) lives above, in transfer.c and pointer.c, the same for every kind.
  *
  * Paths are relative to the DP's base, '/'-separated, safe (layout.h builds them all). A wrapper (throttle,
- * faults) is a driver around a driver: one function. submit never fails: operation->err says, and done() is
+ * faults) is a driver around a driver: one function. submit never fails: the result says, and done() is
  * called exactly once, in the I/O thread, never from within submit. After cancel, done still comes, soon. */
 enum operation_kind {
 	OPERATION_READ,  /* a small whole file (≤ size_max) into result.data */
@@ -29,14 +29,14 @@ enum operation_kind {
 	OPERATION_REMOVE, /* file or whole folder; nothing there is fine */
 	OPERATION_SETTLE, /* all that was written below path before is durable when done */
 	OPERATION_POINT,  /* can.point only: data → path under a lock, if check(current bytes, context) says
-	                     so; and a  symlink `link` → `link_target` beside it, both by rename. Where the
+	                     so; and a symlink `link` → `link_target` beside it, both by rename. Where the
 	                     current bytes equal data the link is mended, whatever check said: a crash may
 	                     have left it behind. link: a path below the base like path; NULL: none */
 	OPERATION_LIST, /* can.list only: the names in folder path ("": the base) into result.data, each with
 	                   a NUL behind it, in no order, at most size_max bytes */
 	OPERATION_PUT_PARCEL,   /* can.parcels only: each file of the parcel, from its data or copied, → its
-	                           path, as PUT   and COPY do; durable only with `lasting`, else after SETTLE.
-	                           result.right: those   that are there now */
+	                           path, as PUT and COPY do; durable only with `lasting`, else after SETTLE.
+	                           result.right: those that are there now */
 	OPERATION_CHECK_PARCEL, /* can.parcels only: result.right: those that lie at their path with their
 	                           size and, with `full`, their digest: read from the device where they are
 	                           settled */
@@ -61,14 +61,11 @@ struct operation {
 	bool executable; /* PUT, COPY */
 	bool replace;    /* MOVE */
 	bool folder;     /* MOVE, REMOVE: a hint that path (and from) are folders; saves HTTP a request */
-	struct parcel
-	        *parcel; /* PUT_PARCEL, CHECK_PARCEL; the submitter's. path: of one of its files, for words */
-	bool lasting;    /* PUT_PARCEL: each file is durable when done */
-	bool full;       /* CHECK_PARCEL */
-	const void
-	        *flow; /* operations of one flow take turns with those of others; any address, never followed
-	                */
-	uint64_t size_max;                                               /* READ, LIST, HASH */
+	struct parcel *parcel; /* PUT_PARCEL, CHECK_PARCEL; the submitter's. path: of one of its files */
+	bool lasting;          /* PUT_PARCEL: each file is durable when done */
+	bool full;             /* CHECK_PARCEL */
+	const void *flow;      /* those of one flow take turns with others'; an address, never followed */
+	uint64_t size_max;     /* READ, LIST, HASH */
 	const char *link, *link_target;                                  /* POINT */
 	enum point_verdict (*check)(struct view current, void *context); /* POINT: current absent where there
 	                                                                    is none; runs on a pool thread */

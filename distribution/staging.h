@@ -11,8 +11,10 @@
 
 #include "base/map.h"
 
-/* Inside a staging: shared by transfer.c (the order of things), transfer_files.c (its files, many at once),
- * transfer_parcels.c (many small ones in one step), transfer_ahead.c (several steps in one go). */
+/* Inside a staging: shared by transfer.c (the order of things), transfer_manifest.c (which content),
+ * transfer_seal.c (the seal at its end), transfer_step.c (one operation at a time), transfer_files.c (its
+ * files, many at once), transfer_parcels.c (many small ones in one step), transfer_ahead.c (several steps in
+ * one go). */
 struct staging {
 	struct room *room;
 	struct site *site;
