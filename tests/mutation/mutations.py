@@ -21,6 +21,8 @@ LEVELS = {
     "unit_stager": (["unit_stager"], "{bin}/unit_stager -j2 --fail-fast"),
     "unit_updater": (["unit_updater"], "{bin}/unit_updater -j2 --fail-fast"),
     "unit_distribution": (["unit_distribution"], "{bin}/unit_distribution -j2 --fail-fast"),
+    "strike": (["strike_folder", "strike_calls"],
+               "tests/strike/strike.py --program {bin}/strike_folder --calls {bin}/../tests/strike/libstrike_calls.so"),
     "kafka_suite": (["kafka_suite_real"], "{suite}"),
 }
 

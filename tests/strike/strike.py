@@ -8,6 +8,7 @@ it goes on. Ends with a table, and with exit code 1 if anything was wrong.
 """
 import argparse
 import collections
+import contextlib
 import errno
 import json
 import os
@@ -274,8 +275,8 @@ def strike_all(options):
             return done, wrong, lines
 
         chosen = [each for each in strikes(calls, large, options.long) if re.search(options.only, each.name)]
-        with ThreadPoolExecutor(options.jobs) as pool:
-            for result in pool.map(run, chosen):
+        with ThreadPoolExecutor(options.jobs) as pool, contextlib.closing(pool.map(run, chosen)) as results:
+            for result in results:
                 table.add(*result)
     table.print()
     return failed or table.failed > 0 or not table.runs
@@ -303,6 +304,7 @@ def main():
     parser.add_argument("--large", action="store_true", help="that one with a large file")
     options = parser.parse_args()
     options.program, options.calls = options.program.resolve(), options.calls.resolve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of what cleans up
     options.work = pathlib.Path(tempfile.mkdtemp(prefix="holdpoint-strike-", dir=options.folder))
     try:
         return 1 if (strike_once if options.strike else strike_all)(options) else 0
