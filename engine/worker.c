@@ -11,19 +11,20 @@
 #include "engine/no_core.h"
 #include "engine/watchdog.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum {
-	POLL_MS = 200,       /* signals and ended shards are looked for so often; the group wakes us */
+	POLL_MS = 200,       /* ended shards are looked for so often; the group and signals wake us */
 	CONNECT_MS = 5000,   /* one try to find Kafka */
 	AGAIN_MS = 1000,     /* to the next */
-	SIGNALS_MS = 50,     /* meanwhile, signals are looked for so often */
 	HUSH_MS = 5000,      /* most that a rebalance waits for effects under way */
 	END_MS = 4500,       /* most that an end takes, whatever hangs */
 	EFFECTS_MS = 500,    /* of these, what cancelled effects get before the shell answers for them */
@@ -68,6 +69,7 @@ struct worker {
 	struct crew *crew;
 	struct health *health;
 	void *shell;
+	int signals_fd; /* readable once there is one */
 	int64_t positions_due_ms, started_ms;
 	atomic_bool reload_failed; /* the last one */
 	atomic_int exit_code;
@@ -86,7 +88,7 @@ void worker_tell(struct worker *worker, struct view key, struct view value)
 
 /* ---- signals: blocked in all threads, taken by the main loop */
 
-static sigset_t our_signals(void)
+static int block_signals(void)
 {
 	sigset_t set;
 
@@ -94,15 +96,12 @@ static sigset_t our_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	return set;
-}
-
-static void block_signals(void)
-{
-	const sigset_t set = our_signals();
-
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		abort(); /* out of descriptors */
+	return fd;
 }
 
 /* Sockets of every shard and transfer, and files of the spool: as many as we may have. */
@@ -135,17 +134,16 @@ static void reload(struct worker *worker)
 
 static void take_signals(struct worker *worker)
 {
-	const struct timespec at_once = {0, 0};
-	const sigset_t set = our_signals();
+	struct signalfd_siginfo taken;
 
-	for (int number; (number = sigtimedwait(&set, NULL, &at_once)) > 0;) {
-		if (number == SIGHUP) {
+	while (read(worker->signals_fd, &taken, sizeof(taken)) == (ssize_t)sizeof(taken)) {
+		if (taken.ssi_signo == SIGHUP) {
 			reload(worker);
 			continue;
 		}
 		if (worker->stopping)
 			_exit(EXIT_FAILED); /* asked twice: what is under way is as safe as after a kill */
-		log_line(LOG_INFO, "draining", "signal", strsignal(number), NULL);
+		log_line(LOG_INFO, "draining", "signal", strsignal((int)taken.ssi_signo), NULL);
 		worker->stopping = true;
 	}
 }
@@ -182,7 +180,7 @@ static void follow_group(struct worker *worker)
 {
 	struct error err;
 
-	switch (group_poll(worker->process, POLL_MS, &err)) {
+	switch (group_poll(worker->process, POLL_MS, worker->signals_fd, &err)) {
 	case GROUP_NOTHING:
 		break;
 	case GROUP_REVOKED:
@@ -348,6 +346,7 @@ static enum status read_limits(const struct options *options, struct shard_limit
 static bool reach_kafka(struct worker *worker, const struct process_limits *limits)
 {
 	const char *instance = options_text(worker->options, "instance");
+	struct pollfd signals = {.fd = worker->signals_fd, .events = POLLIN};
 
 	while (!worker->stopping) {
 		struct error err;
@@ -356,16 +355,15 @@ static bool reach_kafka(struct worker *worker, const struct process_limits *limi
 
 		if (status == STATUS_OK)
 			return true;
-		if (status == STATUS_RETRY)
-			log_line(LOG_WARN, "Kafka is not reachable yet", "code", err.code, "error",
-			        err.message, NULL);
-		else
+		if (status != STATUS_RETRY) {
 			fail(worker, status == STATUS_REJECT ? EXIT_USAGE : EXIT_FAILED, "cannot start",
 			        &err);
-		for (int i = 0; i < AGAIN_MS / SIGNALS_MS && !worker->stopping; i++) {
-			usleep(SIGNALS_MS * 1000);
-			take_signals(worker);
+			break;
 		}
+		log_line(
+		        LOG_WARN, "Kafka is not reachable yet", "code", err.code, "error", err.message, NULL);
+		poll(&signals, 1, AGAIN_MS);
+		take_signals(worker);
 	}
 	return false;
 }
@@ -425,8 +423,7 @@ static struct option_spec *all_options(const struct worker_spec *spec)
 
 int worker_main(const struct worker_spec *spec, int argc, char **argv)
 {
-	block_signals();
-	struct worker worker = {.spec = spec, .started_ms = clock_wall_ms()};
+	struct worker worker = {.spec = spec, .signals_fd = block_signals(), .started_ms = clock_wall_ms()};
 	struct option_spec *options = all_options(spec);
 	char *name = memory_format("holdpoint-%s", spec->role);
 	const struct command_spec command = {.name = name,
@@ -450,6 +447,7 @@ int worker_main(const struct worker_spec *spec, int argc, char **argv)
 		log_line(LOG_INFO, "ended", "exit", log_number(worker.exit_code), NULL);
 		options_free(worker.options);
 	}
+	close(worker.signals_fd);
 	free(options);
 	free(name);
 	return worker.exit_code;

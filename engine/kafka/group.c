@@ -3,8 +3,11 @@
 #include "engine/kafka/process_parts.h"
 #include "engine/lease.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* Group membership, and nothing else: what it assigns is paused at its end and never consumed here. */
 
@@ -33,8 +36,8 @@ static void take_event(
 		note_given(process, list->elems[i].partition);
 }
 
-/* Only notes what happened, and ends group_poll(), which would sleep on until its time-out: group_answer()
- * tells the group when we are ready. */
+/* Only notes what happened, and ends serve(), so that nothing comes behind it before group_answer() tells the
+ * group that we are ready. */
 static void on_rebalance(
         rd_kafka_t *handle, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
@@ -138,6 +141,18 @@ enum status group_check(const struct process *process, struct error *err)
 	return status;
 }
 
+static void watch_queue(struct process *process)
+{
+	static const uint64_t one = 1;
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(process->group);
+
+	process->group_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (process->group_fd < 0)
+		abort(); /* out of descriptors */
+	rd_kafka_queue_io_event_enable(queue, process->group_fd, &one, sizeof(one));
+	rd_kafka_queue_destroy(queue);
+}
+
 enum status group_join(struct process *process, struct error *err)
 {
 	rd_kafka_conf_t *config;
@@ -163,26 +178,39 @@ enum status group_join(struct process *process, struct error *err)
 	if (status != STATUS_OK)
 		return status;
 	rd_kafka_poll_set_consumer(process->group);
+	watch_queue(process);
 	return subscribe(process, err);
 }
 
-enum group_event group_poll(struct process *process, int timeout_ms, struct error *err)
+/* Takes what is here, up to a rebalance. The event fires only when the queue turns non-empty: it is quieted
+ * before the queue is read. */
+static bool serve(struct process *process)
 {
 	rd_kafka_message_t *message;
-	enum group_event event;
+	uint64_t count;
+
+	if (read(process->group_fd, &count, sizeof(count)) < 0)
+		count = 0; /* quiet already */
+	while ((message = rd_kafka_consumer_poll(process->group, 0))) {
+		if (message->err) /* a record would have come before the pause */
+			note_failure(process, message->err, rd_kafka_message_errstr(message));
+		rd_kafka_message_destroy(message);
+	}
+	return process->event != GROUP_NOTHING || process->failure.status;
+}
+
+enum group_event group_poll(struct process *process, int timeout_ms, int other_fd, struct error *err)
+{
+	struct pollfd fds[] = {
+	        {.fd = process->group_fd, .events = POLLIN}, {.fd = other_fd, .events = POLLIN}};
 
 	process->event = GROUP_NOTHING;
-	message = rd_kafka_consumer_poll(process->group, timeout_ms);
-	if (message && message->err)
-		note_failure(process, message->err, rd_kafka_message_errstr(message));
-	if (message) /* a record would have come before the pause */
-		rd_kafka_message_destroy(message);
-	if (process->failure.status) {
-		*err = process->failure;
-		return GROUP_FAILED;
-	}
-	event = process->event;
-	return event;
+	if (!serve(process) && poll(fds, 2, timeout_ms) > 0)
+		serve(process);
+	if (!process->failure.status)
+		return process->event;
+	*err = process->failure;
+	return GROUP_FAILED;
 }
 
 bool group_is_given(const struct process *process, int32_t partition)
@@ -281,5 +309,6 @@ void group_leave(struct process *process)
 		rd_kafka_topic_partition_list_destroy(process->given);
 	process->given = NULL;
 	rd_kafka_destroy(process->group);
+	close(process->group_fd);
 	process->group = NULL;
 }

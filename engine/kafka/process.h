@@ -41,8 +41,9 @@ int64_t kafka_noted_position(const struct kafka *kafka); /* any thread; -1: none
 enum group_event { GROUP_NOTHING, GROUP_ASSIGNED, GROUP_REVOKED, GROUP_FAILED };
 
 must_check enum status group_join(struct process *process, struct error *err);
-/* Serves the group for up to timeout_ms. GROUP_FAILED: it can't be a member; err says why. */
-enum group_event group_poll(struct process *process, int timeout_ms, struct error *err);
+/* Serves the group for up to timeout_ms, or until other_fd is readable. GROUP_FAILED: it can't be a member;
+ * err says why. */
+enum group_event group_poll(struct process *process, int timeout_ms, int other_fd, struct error *err);
 bool group_is_given(const struct process *process, int32_t partition); /* by the last event; any thread */
 void group_answer(struct process *process);                            /* to the last ASSIGNED or REVOKED */
 bool group_has_joined(const struct process *process); /* what it gave last was not taken back; any thread */

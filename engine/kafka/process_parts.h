@@ -22,6 +22,7 @@ struct process {
 	char *input, *changelog, *dead_letters, *outputs[WORKER_OUTPUTS_MAX];
 
 	rd_kafka_t *group;
+	int group_fd;                           /* readable once something of the group is to be served */
 	rd_kafka_topic_partition_list_t *given; /* by the event to be answered */
 	enum group_event event;
 	bool leaving;

@@ -165,6 +165,13 @@ static void echo_close(void *context)
 	free(shell);
 }
 
+static enum status echo_reload(void *shell, struct buffer *ret_what, struct error *err)
+{
+	(void)shell, (void)err;
+	buffer_add_text(ret_what, "nothing");
+	return STATUS_OK;
+}
+
 static const struct worker_spec echo = {.role = "echo",
         .input = "in",
         .changelog = "echo-state",
@@ -179,7 +186,8 @@ static const struct worker_spec echo = {.role = "echo",
                 .wake_at = echo_wake_at},
         .effector = {.start = echo_start, .cancel = echo_cancel},
         .open = echo_open,
-        .close = echo_close};
+        .close = echo_close,
+        .reload = echo_reload};
 
 static void say(void *context, bool warning, const char *topic, const char *words)
 {

@@ -29,12 +29,12 @@ AT_ONCE = 5  # scenarios: they mostly wait
 SLOW = float(os.environ.get("HOLDPOINT_TEST_SLOWNESS", "1"))
 
 
-def wait_until(what, condition, seconds=60):
+def wait_until(what, condition, seconds=60, each=0.1):
     end = time.monotonic() + seconds * SLOW
     while not (value := condition()):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds * SLOW:g} s: {what}")
-        time.sleep(0.1)
+        time.sleep(each)
     return value
 
 
@@ -153,6 +153,19 @@ def scenario_counts_all(world):
     world.check()
     world.workers["a"].send_signal(signal.SIGTERM)
     assert wait_exit(world.workers["a"]) == 0
+
+
+def scenario_takes_signals_at_once(world):
+    """Each is sent as soon as the last was taken, just when an idle worker has begun a wait of 0.2 s for its group."""
+    signals = 20
+    world.start("a")
+    world.wait_running("a", PARTITIONS)
+    began = time.monotonic()
+    for taken in range(1, signals + 1):
+        world.workers["a"].send_signal(signal.SIGHUP)
+        wait_until("it is taken", lambda taken=taken: world.log("a").count("reloaded") == taken, each=0.002)
+    took = time.monotonic() - began
+    assert took < signals * 0.1 * SLOW, f"{signals} signals took {took:.2f} s"
 
 
 def scenario_survives_kills_stops_and_rebalances(world):
