@@ -148,10 +148,13 @@ enum outcome kafka_restore(struct kafka *kafka, struct claim *claim, int64_t cla
 	enum outcome outcome = OUTCOME_LOST;
 	enum status status = reader_open(process->options, process->chatter, bounds, &reader, err);
 
+	reader.ended = &kafka->ended;
 	if (status == STATUS_OK)
 		status = start(kafka, &reader, err);
 	if (status == STATUS_OK)
 		outcome = read_rows(&restore, &reader, err);
+	else if (kafka_is_ended(kafka))
+		outcome = OUTCOME_ENDED;
 	reader_close(&reader);
 	if (outcome != OUTCOME_OK || restore.genesis)
 		return outcome;

@@ -159,7 +159,7 @@ static enum outcome start(
 
 	if (reader_know(&kafka->input, kafka->process->input, err) != STATUS_OK ||
 	        find_ends(kafka, offset, &low, &high, err) != STATUS_OK)
-		return OUTCOME_LOST;
+		return kafka_is_ended(kafka) ? OUTCOME_ENDED : OUTCOME_LOST;
 	if (offset >= 0 && offset < low)
 		return refuse(kafka, err, "log_truncated", "records that were not applied yet are deleted");
 	if (offset > high)
@@ -187,6 +187,7 @@ static enum status open_own(struct kafka *kafka, struct error *err)
 
 	if (status != STATUS_OK)
 		return status;
+	kafka->input.ended = &kafka->ended;
 	input_wakes(kafka, &kafka->input);
 	sharing_begin(kafka);
 	return STATUS_OK;

@@ -6,6 +6,7 @@
 #include "engine/options.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +58,7 @@ int until(int64_t deadline_ms, int most);
  * connection and no permission on one. */
 struct reader {
 	const struct reader *host; /* whose handle this is; NULL: its own */
+	const atomic_bool *ended;  /* whether nobody waits for it any more; NULL: somebody always does */
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *queue;
 	rd_kafka_topic_t **topics; /* those that were ever started */
@@ -99,6 +101,8 @@ size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t 
 void reader_nudge(struct reader *reader);
 void reader_nudge_of(struct reader *reader, const char *topic, int32_t partition); /* a certain leader */
 void reader_stop(struct reader *reader);                                           /* all that was started */
+/* The log's first offset and its end, as its leader says. While there is none it asks again, for timeout_ms
+ * or until it is ended. */
 must_check enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t partition,
         int64_t timeout_ms, int64_t *ret_low, int64_t *ret_high, struct error *err);
 void reader_close(struct reader *reader); /* a zeroed one is fine */

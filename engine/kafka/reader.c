@@ -237,7 +237,8 @@ enum status reader_bounds_of(struct reader *reader, const char *topic, int32_t p
 		if (!code)
 			code = ask_offset(reader->handle, topic, partition, RD_KAFKA_OFFSET_END,
 			        until(deadline, LEADER_MS), &high);
-		if (!code || !is_passing(code) || until(deadline, 1) == 0)
+		if (!code || !is_passing(code) || until(deadline, 1) == 0 ||
+		        (reader->ended && atomic_load(reader->ended)))
 			break;
 		rd_kafka_poll(reader->handle, 50);
 		find_leaders(reader, topic, until(deadline, LEADER_MS));
