@@ -88,7 +88,7 @@ static size_t size_of(const struct outbox_message *message)
 	return size;
 }
 
-static int lane_of(const struct outbox_message *message)
+int outbox_lane(const struct outbox_message *message)
 {
 	switch (message->kind) {
 	case OUTBOX_RECORD:
@@ -103,7 +103,7 @@ static int lane_of(const struct outbox_message *message)
 	abort();
 }
 
-/* Takes a message whose bytes are in the arena already; false where it would pass the transaction's bound. */
+/* Takes a message whose bytes are in the arena already, unless it would pass the transaction's bound. */
 static void append(struct outbox *outbox, const struct outbox_message *message)
 {
 	size_t size = size_of(message);
@@ -118,7 +118,7 @@ static void append(struct outbox *outbox, const struct outbox_message *message)
 		        memory_resize(outbox->messages, outbox->capacity * sizeof(*outbox->messages));
 	}
 	outbox->messages[outbox->count++] = *message;
-	struct outbox_tally *tally = &outbox->tallies[lane_of(message)];
+	struct outbox_tally *tally = &outbox->tallies[outbox_lane(message)];
 	tally->count++;
 	tally->bytes += size;
 	outbox->bytes += size;

@@ -87,10 +87,11 @@ void outbox_dead_letter_at(struct outbox *outbox, const char *stage, const char 
 void outbox_reroute(struct outbox *outbox, int32_t partition);
 void outbox_engine_row(struct outbox *outbox, const char *key, struct view value); /* "@position" … */
 size_t outbox_count(const struct outbox *outbox);
-/* How much goes where: outputs by number, then the changelog, the dead letters, the input. */
+/* Where a message goes: to an output, by its number, or to one of these. */
 enum { OUTBOX_OUTPUTS = 8, OUTBOX_LANES = OUTBOX_OUTPUTS + 3 };
 enum { OUTBOX_LANE_CHANGELOG = OUTBOX_OUTPUTS, OUTBOX_LANE_DEAD_LETTERS, OUTBOX_LANE_INPUT };
-struct outbox_tally {
+int outbox_lane(const struct outbox_message *message);
+struct outbox_tally { /* how much goes there */
 	size_t count, bytes;
 };
 struct outbox_tally outbox_tally(const struct outbox *outbox, int lane);

@@ -48,7 +48,6 @@ void kafka_close(struct kafka *kafka)
 	buffer_release(&kafka->recalled);
 	close(kafka->ended_fd);
 	close(kafka->input_fd);
-	free(kafka->lanes);
 	free(kafka->batch);
 	free(kafka);
 }

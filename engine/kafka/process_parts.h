@@ -38,10 +38,11 @@ struct process {
 
 enum { LANE_BATCH = 256 };
 
-struct lane { /* messages for one partition of one topic, on their way to the producer */
-	rd_kafka_topic_t *topic;
-	rd_kafka_message_t batch[LANE_BATCH];
+/* Messages for one partition of one topic, on their way to the producer. */
+struct lane {
+	rd_kafka_topic_t *topic; /* NULL: there is none */
 	size_t count;
+	rd_kafka_message_t batch[LANE_BATCH];
 };
 
 struct kafka {
@@ -53,9 +54,7 @@ struct kafka {
 	atomic_llong position;
 
 	/* transaction.c */
-	rd_kafka_t *producer; /* NULL between a loss and the next claim */
-	struct lane *lanes;   /* outputs, then the changelog, the dead letters, the input */
-	size_t lane_count;
+	rd_kafka_t *producer;                        /* NULL between a loss and the next claim */
 	uint64_t permit;                             /* to commit; 0: none is held */
 	int64_t delivered_offset, delivered_time_ms; /* of the message delivered last */
 	rd_kafka_resp_err_t refused;                 /* the first delivery that failed */
@@ -80,6 +79,8 @@ struct kafka {
 	struct reader recall;
 	int64_t recalled_ms;
 	struct buffer recalled;
+
+	struct lane lanes[OUTBOX_LANES]; /* transaction.c */
 };
 
 /* Whether the group can be joined with these options. */

@@ -56,18 +56,10 @@ static void config_producer(struct kafka *kafka, rd_kafka_conf_t *config)
 	rd_kafka_conf_set_dr_msg_cb(config, on_delivery);
 }
 
-/* Which lane a message goes: outputs by number, then these. */
-static size_t lane_changelog(const struct kafka *kafka)
+static void lane_open(struct kafka *kafka, int lane, const char *topic)
 {
-	return kafka->lane_count - 3;
-}
-
-static void lane_open(struct kafka *kafka, const char *topic)
-{
-	struct lane *lane = &kafka->lanes[kafka->lane_count++];
-
-	lane->count = 0;
-	lane->topic = topic ? rd_kafka_topic_new(kafka->producer, topic, NULL) : NULL;
+	kafka->lanes[lane].count = 0;
+	kafka->lanes[lane].topic = topic ? rd_kafka_topic_new(kafka->producer, topic, NULL) : NULL;
 }
 
 static enum status producer_open(struct kafka *kafka, struct error *err)
@@ -83,14 +75,11 @@ static enum status producer_open(struct kafka *kafka, struct error *err)
 	status = handle_new(RD_KAFKA_PRODUCER, config, &kafka->producer, err);
 	if (status != STATUS_OK)
 		return status;
-	if (!kafka->lanes)
-		kafka->lanes = memory_alloc((WORKER_OUTPUTS_MAX + 3) * sizeof(*kafka->lanes));
-	kafka->lane_count = 0;
 	for (int i = 0; i < WORKER_OUTPUTS_MAX && process->outputs[i]; i++)
-		lane_open(kafka, process->outputs[i]);
-	lane_open(kafka, process->changelog);
-	lane_open(kafka, process->dead_letters);
-	lane_open(kafka, process->input);
+		lane_open(kafka, i, process->outputs[i]);
+	lane_open(kafka, OUTBOX_LANE_CHANGELOG, process->changelog);
+	lane_open(kafka, OUTBOX_LANE_DEAD_LETTERS, process->dead_letters);
+	lane_open(kafka, OUTBOX_LANE_INPUT, process->input);
 	/* known before the first message: one for a partition that isn't known yet would wait outside of the
 	 * transaction */
 	rd_kafka_resp_err_t code;
@@ -109,10 +98,9 @@ void transaction_close(struct kafka *kafka)
 {
 	if (!kafka->producer)
 		return;
-	for (size_t i = 0; i < kafka->lane_count; i++)
+	for (int i = 0; i < OUTBOX_LANES; i++)
 		if (kafka->lanes[i].topic)
 			rd_kafka_topic_destroy(kafka->lanes[i].topic);
-	kafka->lane_count = 0;
 	rd_kafka_destroy(kafka->producer);
 	kafka->producer = NULL;
 }
@@ -203,27 +191,9 @@ static rd_kafka_resp_err_t produce_whole(
 	return code;
 }
 
-static struct lane *lane_of(struct kafka *kafka, const struct outbox_message *message)
-{
-	size_t changelog = lane_changelog(kafka);
-
-	switch (message->kind) {
-	case OUTBOX_ROW:
-		return &kafka->lanes[changelog];
-	case OUTBOX_RECORD:
-		assert(message->output >= 0 && (size_t)message->output < changelog);
-		return &kafka->lanes[message->output];
-	case OUTBOX_DEAD_LETTER:
-		return &kafka->lanes[changelog + 1];
-	case OUTBOX_REROUTE:
-		return &kafka->lanes[changelog + 2];
-	}
-	abort();
-}
-
 static rd_kafka_resp_err_t produce(struct kafka *kafka, const struct outbox_message *message)
 {
-	struct lane *lane = lane_of(kafka, message);
+	struct lane *lane = &kafka->lanes[outbox_lane(message)];
 	bool rerouted = message->kind == OUTBOX_REROUTE;
 
 	assert(lane->topic);
@@ -246,14 +216,12 @@ static rd_kafka_resp_err_t produce_all(struct kafka *kafka, const struct outbox 
 	size_t count = outbox_count(outbox);
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
-	for (size_t i = 0; i < kafka->lane_count; i++)
-		kafka->lanes[i].count = 0;
 	for (size_t i = 0; !code && i < count; i++) {
 		code = produce(kafka, outbox_message(outbox, i));
 		if (i % POLL_EVERY == POLL_EVERY - 1)
 			rd_kafka_poll(kafka->producer, 0);
 	}
-	for (size_t i = 0; !code && i < kafka->lane_count; i++)
+	for (int i = 0; !code && i < OUTBOX_LANES; i++)
 		code = lane_flush(kafka, &kafka->lanes[i]);
 	return code ? code : kafka->refused;
 }
@@ -348,7 +316,7 @@ static rd_kafka_resp_err_t init(struct kafka *kafka)
 
 static rd_kafka_resp_err_t write_claim(struct kafka *kafka, const struct claim *claim)
 {
-	rd_kafka_topic_t *changelog = kafka->lanes[lane_changelog(kafka)].topic;
+	rd_kafka_topic_t *changelog = kafka->lanes[OUTBOX_LANE_CHANGELOG].topic;
 	rd_kafka_resp_err_t code = code_of(rd_kafka_begin_transaction(kafka->producer));
 
 	if (!code && rd_kafka_produce(changelog, kafka->partition, RD_KAFKA_MSG_F_COPY, (void *)claim->nonce,
