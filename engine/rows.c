@@ -136,7 +136,8 @@ static uint32_t append(struct rows *rows, uint32_t owner, struct view name, stru
 	row.next = rows->heads[owner];
 	rows->heads[owner] = place;
 	memcpy(rows->bytes + rows->len, &row, sizeof(row));
-	memcpy(rows->bytes + rows->len + sizeof(row), name.data, name.len);
+	if (name.len)
+		memcpy(rows->bytes + rows->len + sizeof(row), name.data, name.len);
 	if (value.len)
 		memcpy(rows->bytes + rows->len + sizeof(row) + name.len, value.data, value.len);
 	rows->len += size;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The last value of each row of a changelog while it is read, by owner (0, 1 …: a state) and name. All lies
+/* The last value of each row of a changelog while it is read, by owner (a small number) and name. All lies
  * in one piece of memory that grows: a row costs no allocation, and 32 bytes beside its own. */
 struct rows;
 

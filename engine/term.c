@@ -1,6 +1,5 @@
 #include "engine/term.h"
 
-#include "base/map.h"
 #include "base/memory.h"
 #include "engine/route.h"
 #include "engine/rows.h"
@@ -24,7 +23,6 @@ struct term *term_new(const struct worker_spec *spec, void *shell, int32_t parti
 	term->effects = effects_table_new(lane_limit, spec->effector.cancel, shell);
 	term->oldest = timers_new();
 	term->rows = rows_new();
-	term->others = map_new();
 	term->recent_most = recent_states && recent_states < TERM_RECENT ? recent_states : TERM_RECENT;
 	packer_init(&term->packer);
 	return term;
@@ -35,7 +33,6 @@ void term_free(struct term *term)
 	if (!term)
 		return;
 	rows_free(term->rows);
-	map_free(term->others, free);
 	for (size_t i = 0; i < store_count(term->store); i++)
 		free(store_at(term->store, i)->waits);
 	effects_table_free(term->effects);
@@ -230,14 +227,10 @@ void term_settle(struct term *term)
 
 /* ---- restoring */
 
-static struct view *row_new(struct view value)
+/* In term->rows: the engine's own rows, and whatever else is no state's, have owner 0. */
+static uint32_t owner_of(const struct cell *cell)
 {
-	struct view *row = memory_alloc(sizeof(*row) + value.len);
-
-	*row = (struct view){(char *)(row + 1), value.len};
-	if (value.len)
-		memcpy(row + 1, value.data, value.len);
-	return row;
+	return cell->index + 1;
 }
 
 /* "<key>/<row>" */
@@ -260,36 +253,31 @@ enum status term_collect_row(struct view key, struct view value, void *context, 
 	(void)err;
 	term->row_count++;
 	if (!split(key, &name, &row)) {
-		free(value.data ? map_put(term->others, key, row_new(value)) : map_remove(term->others, key));
+		rows_put(term->rows, 0, key, value);
 		return STATUS_OK;
 	}
 	struct cell *cell = store_find(term->store, name);
 	if (!cell)
 		cell = store_add(term->store, name);
-	rows_put(term->rows, cell->index, row, value);
+	rows_put(term->rows, owner_of(cell), row, value);
 	return STATUS_OK;
 }
 
-struct loading {
-	struct term *term;
-	enum status status;
-	struct error *err;
-};
-
-static void load_other(struct view key, void *value, void *context)
+static enum status load_own(struct term *term, struct error *err)
 {
-	struct loading *loading = context;
+	enum status status = STATUS_OK;
+	struct view key, value;
+	uint32_t cursor = 0;
 
-	if (loading->status != STATUS_OK)
-		return;
-	if (view_is(key, PROGRESS_ROW))
-		loading->status =
-		        progress_parse(*(const struct view *)value, &loading->term->progress, loading->err);
-	else if (key.len == 0 || key.data[0] != '@') /* @claim, @run, @genesis say nothing to us */
-		loading->status = error_set(loading->err, STATUS_FATAL, "state_damaged",
-		        "the changelog has a row \"%.*s\", which no version wrote: find out what else writes "
-		        "to it",
-		        (int)(key.len < 100 ? key.len : 100), key.data ? key.data : "");
+	while (status == STATUS_OK && rows_next(term->rows, 0, &cursor, &key, &value))
+		if (view_is(key, PROGRESS_ROW))
+			status = progress_parse(value, &term->progress, err);
+		else if (key.len == 0 || key.data[0] != '@') /* @claim, @run, @genesis say nothing to us */
+			status = error_set(err, STATUS_FATAL, "state_damaged",
+			        "the changelog has a row \"%.*s\", which no version wrote: "
+			        "find out what else writes to it",
+			        (int)(key.len < 100 ? key.len : 100), key.data);
+	return status;
 }
 
 static enum status load_state(struct term *term, struct cell *cell, struct error *err)
@@ -300,23 +288,21 @@ static enum status load_state(struct term *term, struct cell *cell, struct error
 	uint32_t cursor = 0;
 
 	cell->state = machine->state_new(term->shell, cell_key(cell));
-	while (status == STATUS_OK && rows_next(term->rows, cell->index, &cursor, &row, &value))
+	while (status == STATUS_OK && rows_next(term->rows, owner_of(cell), &cursor, &row, &value))
 		status = machine->state_load(cell->state, row, value, err);
 	return status;
 }
 
 enum status term_load(struct term *term, struct error *err)
 {
-	struct loading loading = {term, STATUS_OK, err};
-
 	assert(term->touched_count == 0);
-	map_each(term->others, load_other, &loading);
 	rows_end(term->rows);
+	enum status status = load_own(term, err);
 	/* downwards: a removed cell's place is taken by one that was visited already */
-	for (size_t i = store_count(term->store); i-- > 0 && loading.status == STATUS_OK;) {
+	for (size_t i = store_count(term->store); i-- > 0 && status == STATUS_OK;) {
 		struct cell *cell = store_at(term->store, i);
-		loading.status = load_state(term, cell, err);
-		if (loading.status != STATUS_OK)
+		status = load_state(term, cell, err);
+		if (status != STATUS_OK)
 			break;
 		note_waiting(term, cell);
 		if (settle(term, cell))
@@ -324,5 +310,5 @@ enum status term_load(struct term *term, struct error *err)
 	}
 	rows_free(term->rows);
 	term->rows = NULL;
-	return loading.status;
+	return status;
 }

@@ -24,9 +24,7 @@ struct term {
 	struct timers *oldest; /* of what waits */
 	size_t waiting;
 
-	struct rows
-	        *rows; /* the last value of each row by its cell's index, between restore and term_load() … */
-	struct map *others; /* … and those of no state: the engine's own */
+	struct rows *rows; /* the last value of each, from the restore to term_load() */
 	int64_t row_count;
 	struct cell *recent[TERM_RECENT]; /* whose states are not packed though they may be at rest; a ring */
 	size_t recent_next, recent_most;

@@ -55,6 +55,21 @@ Test(rows_put, keeps_the_last_value_of_each)
 	rows_free(rows);
 }
 
+/* As of a record without a key. */
+Test(rows_put, takes_an_absent_name)
+{
+	struct rows *rows = rows_new();
+	struct view none = {NULL, 0}, name, value;
+	uint32_t cursor = 0;
+
+	rows_put(rows, 0, none, view_text("first"));
+	rows_put(rows, 0, none, view_text("a longer one"));
+	cr_assert(rows_next(rows, 0, &cursor, &name, &value));
+	cr_assert(name.len == 0 && view_is(value, "a longer one"));
+	cr_assert(!rows_next(rows, 0, &cursor, &name, &value));
+	rows_free(rows);
+}
+
 Test(rows_next, finds_nothing_of_an_owner_without_rows)
 {
 	struct rows *rows = rows_new();
