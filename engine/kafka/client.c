@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "engine/kafka/client_parts.h"
-#include "engine/kafka/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "engine/kafka/client_parts.h"
-#include "engine/kafka/internal.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,7 +18,7 @@ enum {
 	RECORD_BYTES_LEAST =
 	        64, /* a queue is bounded in bytes; its bound in records only must not be lower */
 	PATIENCE_MS = 2,
-	NUDGES = 8, /* while as much is taken as the queues hold */
+	WAKES = 8, /* of a fetcher, while as much is taken as the queues hold: before the first is empty */
 };
 
 struct lane {
@@ -37,9 +36,8 @@ struct client_lanes {
 	char **topics;
 	size_t topic_count;
 	struct lane *lanes;
-	size_t count, hungry;          /* hungry: the lane that last had nothing */
-	int fd;                        /* readable once something came to an empty queue */
-	size_t bytes_max, taken_bytes; /* taken since the fetchers were last nudged */
+	size_t count, hungry; /* hungry: the lane that last had nothing */
+	int fd;               /* readable once something came to an empty queue */
 };
 
 static enum status count_partitions(struct client_lanes *lanes, struct client *client, int64_t deadline,
@@ -84,8 +82,10 @@ static enum status open_lanes(struct client_lanes *lanes, struct client *client,
 
 	if (status != STATUS_OK)
 		return status;
-	return reader_open(client_options(client), client_chatter(client),
+	status = reader_open(client_options(client), client_chatter(client),
 	        bounds_of(ret_partitions, lanes->topic_count, bytes_max, wait_ms), &lanes->reader, err);
+	lanes->reader.wake_bytes = bytes_max / WAKES;
+	return status;
 }
 
 enum status client_lanes_open(struct client *client, const char *const *topics, size_t topic_count,
@@ -94,7 +94,6 @@ enum status client_lanes_open(struct client *client, const char *const *topics, 
 {
 	struct client_lanes *lanes = memory_alloc(sizeof(*lanes));
 
-	lanes->bytes_max = bytes_max;
 	lanes->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	lanes->topics = memory_alloc(topic_count * sizeof(*lanes->topics));
 	lanes->topic_count = topic_count;
@@ -170,18 +169,6 @@ enum status client_lanes_start(struct client_lanes *lanes, struct error *err)
 	return STATUS_OK;
 }
 
-/* A fetcher that finds all queues full sleeps, see reader_take(): so that it works while the records here
- * are looked at, it is woken well before the first queue is empty. */
-static void keep_fetching(struct client_lanes *lanes, const struct lane *lane)
-{
-	for (size_t i = 0; i < lane->count; i++)
-		lanes->taken_bytes += lane->batch[i]->len + lane->batch[i]->key_len;
-	if (lanes->taken_bytes < lanes->bytes_max / NUDGES || lane->place.next >= lane->place.end)
-		return;
-	lanes->taken_bytes = 0;
-	reader_nudge_of(&lanes->reader, lanes->topics[lane->topic], lane->partition);
-}
-
 static void refill(struct client_lanes *lanes, struct lane *lane)
 {
 	ssize_t count;
@@ -190,7 +177,7 @@ static void refill(struct client_lanes *lanes, struct lane *lane)
 	count = rd_kafka_consume_batch_queue(lane->queue, 0, lane->batch, BATCH);
 	lane->count = count > 0 ? (size_t)count : 0;
 	if (lane->count)
-		keep_fetching(lanes, lane);
+		reader_took(&lanes->reader, lane->batch, lane->count);
 	else
 		lanes->hungry = (size_t)(lane - lanes->lanes);
 }
@@ -222,12 +209,7 @@ static enum status take_one(struct client_lanes *lanes, struct lane *lane, const
 		return STATUS_OK;
 	lane->last = message;
 	*ret_found = true;
-	*ret_record = (struct client_record){.source = (size_t)(lane - lanes->lanes),
-	        .topic = topic,
-	        .position = {message->partition, message->offset},
-	        .time_ms = rd_kafka_message_timestamp(message, NULL),
-	        .key = message_key(message),
-	        .value = message_value(message)};
+	*ret_record = client_record_of(message, (size_t)(lane - lanes->lanes), topic);
 	return STATUS_OK;
 }
 
@@ -266,7 +248,7 @@ void client_lanes_wait(struct client_lanes *lanes, int64_t timeout_ms)
 
 	if (something_came(lanes, patience) || timeout_ms <= patience)
 		return;
-	if (lane->place.next < lane->place.end) /* all queues were full: see reader_nudge() */
+	if (lane->place.next < lane->place.end) /* all queues were full: see reader_took() */
 		reader_nudge_of(&lanes->reader, lanes->topics[lane->topic], lane->partition);
 	something_came(lanes, timeout_ms - patience < 1000 ? timeout_ms - patience : 1000);
 }

@@ -2,7 +2,6 @@
 #include "base/memory.h"
 #include "engine/client.h"
 #include "engine/kafka/client_parts.h"
-#include "engine/kafka/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +148,16 @@ static void move_to(struct client_reader *reader, struct part *part, int64_t nex
 	part->next = next;
 }
 
+struct client_record client_record_of(const rd_kafka_message_t *message, size_t source, const char *topic)
+{
+	return (struct client_record){.source = source,
+	        .topic = topic,
+	        .position = {message->partition, message->offset},
+	        .time_ms = rd_kafka_message_timestamp(message, NULL),
+	        .key = message_key(message),
+	        .value = message_value(message)};
+}
+
 static enum status take_one(struct client_reader *reader, const rd_kafka_message_t *message,
         struct client_record *ret_record, bool *ret_found, struct error *err)
 {
@@ -162,12 +171,7 @@ static enum status take_one(struct client_reader *reader, const rd_kafka_message
 	if (message->err)
 		return STATUS_OK;
 	reader->last = message;
-	*ret_record = (struct client_record){.source = part->source,
-	        .topic = reader->sources[part->source].topic,
-	        .position = {message->partition, message->offset},
-	        .time_ms = rd_kafka_message_timestamp(message, NULL),
-	        .key = message_key(message),
-	        .value = message_value(message)};
+	*ret_record = client_record_of(message, part->source, reader->sources[part->source].topic);
 	return STATUS_OK;
 }
 

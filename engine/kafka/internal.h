@@ -67,8 +67,8 @@ struct reader {
 		int32_t partition;
 	} * started;
 	size_t topic_count, started_count;
-	size_t half_messages, half_bytes; /* of what the queue holds */
-	bool was_half_full;               /* since the fetcher was woken */
+	size_t half_messages, wake_bytes; /* half of what the queue holds: see reader_took() */
+	bool was_half_full;               /* since a fetcher was woken */
 	size_t taken_bytes;               /* since then */
 	size_t nudged;
 };
@@ -89,15 +89,19 @@ must_check enum status reader_know(
 /* offset: a number, RD_KAFKA_OFFSET_BEGINNING or _END. */
 must_check enum status reader_start(
         struct reader *reader, const char *topic, int32_t partition, int64_t offset, struct error *err);
-/* The same, into a queue of the caller's, to be destroyed after reader_stop(): what is taken from it counts
- * for nothing here. */
+/* The same, into a queue of the caller's, to be destroyed after reader_stop(): reader_took() is to hear of
+ * what is taken from it. */
 must_check enum status reader_start_into(struct reader *reader, const char *topic, int32_t partition,
         int64_t offset, rd_kafka_queue_t *queue, struct error *err);
 /* Messages that are there, or, waiting for timeout_ms, the first to come; each to be destroyed. The end of a
  * partition comes as one with err __PARTITION_EOF. */
 size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t most, int timeout_ms);
-/* Wakes a fetcher that may be asleep: a question to a leader, whose answer nobody waits for. One whose queue
- * was full is woken by reader_take(). */
+/* A fetcher that finds the queue full sleeps until its next round, up to a second later, however soon it is
+ * emptied (librdkafka up to 2.1). So one is woken each time that half of what the queue holds has been taken:
+ * whenever it fell asleep, that is before the rest is used up. Markers of transactions lie in the queue too,
+ * so messages can't be counted. The queue's bytes are not told, so what is taken is. */
+void reader_took(struct reader *reader, rd_kafka_message_t **messages, size_t count);
+/* Wakes a fetcher that may be asleep: a question to a leader, whose answer nobody waits for. */
 void reader_nudge(struct reader *reader);
 void reader_nudge_of(struct reader *reader, const char *topic, int32_t partition); /* a certain leader */
 void reader_stop(struct reader *reader);                                           /* all that was started */

@@ -10,7 +10,7 @@
 enum { METADATA_MS = 10000, LEADER_MS = 2000 };
 
 /* How long a fetcher that found the queue full rests, however soon it is emptied: from librdkafka 2.2 on a
- * second unless it is told otherwise. Before, keep_fetching() wakes it. */
+ * second unless it is told otherwise. Before, reader_took() wakes it. */
 #define REST_MS "5"
 
 static void tune(rd_kafka_conf_t *config, const struct options *options, const char *name, int number)
@@ -47,7 +47,7 @@ enum status reader_open(const struct options *options, struct chatter *chatter, 
 	*ret_reader = (struct reader){.handle = handle,
 	        .queue = rd_kafka_queue_new(handle),
 	        .half_messages = (size_t)bounds.messages / 2,
-	        .half_bytes = (size_t)bounds.kbytes * 1024 / 2};
+	        .wake_bytes = (size_t)bounds.kbytes * 1024 / 2};
 	return STATUS_OK;
 }
 
@@ -57,7 +57,7 @@ void reader_join(const struct reader *host, struct reader *ret_reader)
 	        .handle = host->handle,
 	        .queue = rd_kafka_queue_new(host->handle),
 	        .half_messages = host->half_messages,
-	        .half_bytes = host->half_bytes};
+	        .wake_bytes = host->wake_bytes};
 }
 
 static bool is_known(const struct reader *reader, const char *name, rd_kafka_topic_t **ret_topic)
@@ -152,27 +152,18 @@ void reader_nudge(struct reader *reader)
 	reader_nudge_of(reader, rd_kafka_topic_name(started->topic), started->partition);
 }
 
-/* The queue's bytes are not told, so what is taken is counted. */
-static void count_taken(struct reader *reader, rd_kafka_message_t **messages, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		reader->taken_bytes += messages[i]->len + messages[i]->key_len;
-}
-
 static bool is_half_full(const struct reader *reader)
 {
 	return rd_kafka_queue_length(reader->queue) >= reader->half_messages;
 }
 
-/* A fetcher that finds the queue full sleeps until its next round, up to a second later, however soon it is
- * emptied (librdkafka up to 2.1). So it is woken each time that half of what the queue holds has been taken:
- * whenever it fell asleep, that is before the rest is used up. Markers of transactions lie in the queue too,
- * so messages can't be counted. */
-static void keep_fetching(struct reader *reader)
+void reader_took(struct reader *reader, rd_kafka_message_t **messages, size_t count)
 {
 	bool is_emptied = reader->was_half_full && !is_half_full(reader);
 
-	if (!is_emptied && reader->taken_bytes < reader->half_bytes)
+	for (size_t i = 0; i < count; i++)
+		reader->taken_bytes += messages[i]->len + messages[i]->key_len;
+	if (!is_emptied && reader->taken_bytes < reader->wake_bytes)
 		return;
 	reader->was_half_full &= !is_emptied;
 	reader->taken_bytes = 0;
@@ -193,8 +184,7 @@ size_t reader_take(struct reader *reader, rd_kafka_message_t **messages, size_t 
 	}
 	if (count <= 0)
 		return 0;
-	count_taken(reader, messages, (size_t)count);
-	keep_fetching(reader);
+	reader_took(reader, messages, (size_t)count);
 	return (size_t)count;
 }
 
