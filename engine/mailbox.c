@@ -170,10 +170,10 @@ void shard_publish(struct shard *shard)
 	atomic_store(&shard->position, term->progress.next);
 	atomic_store(&shard->restored_rows, term->row_count);
 	atomic_store(&shard->states, (int64_t)store_count(term->store));
-	atomic_store(&shard->under_way, (int64_t)effects_table_under_way(term->effects));
-	atomic_store(&shard->waiting, (int64_t)effects_table_waiting(term->effects));
-	atomic_store(&shard->held, (int64_t)term->waiting);
-	atomic_store(&shard->held_since_ms, timers_next(term->oldest));
+	atomic_store(&shard->effects_under_way, (int64_t)effects_table_under_way(term->effects));
+	atomic_store(&shard->effects_waiting, (int64_t)effects_table_waiting(term->effects));
+	atomic_store(&shard->waiting, (int64_t)term->waiting);
+	atomic_store(&shard->waiting_since_ms, timers_next(term->oldest));
 	atomic_store(&shard->published_offset_ms, shard->clock_offset_ms);
 	shard_publish_lag(shard);
 }
@@ -181,7 +181,7 @@ void shard_publish(struct shard *shard)
 /* By now, also where the shard itself hangs. */
 static int64_t waiting_ms(struct shard *shard)
 {
-	int64_t since = atomic_load(&shard->held_since_ms);
+	int64_t since = atomic_load(&shard->waiting_since_ms);
 	int64_t age = clock_monotonic_ms() + atomic_load(&shard->published_offset_ms) - since;
 
 	return since == INT64_MAX || age < 0 ? 0 : age;
@@ -193,11 +193,11 @@ void shard_read_status(struct shard *shard, struct shard_status *ret)
 	ret->position = atomic_load(&shard->position);
 	ret->restored_rows = atomic_load(&shard->restored_rows);
 	ret->states = atomic_load(&shard->states);
-	ret->effects_under_way = atomic_load(&shard->under_way);
-	ret->effects_waiting = atomic_load(&shard->waiting);
+	ret->effects_under_way = atomic_load(&shard->effects_under_way);
+	ret->effects_waiting = atomic_load(&shard->effects_waiting);
 	ret->lag = atomic_load(&shard->lag);
 	ret->restored_ms = atomic_load(&shard->restored_ms);
-	ret->waiting = atomic_load(&shard->held);
+	ret->waiting = atomic_load(&shard->waiting);
 	ret->waiting_ms = waiting_ms(shard);
 }
 
@@ -244,7 +244,7 @@ struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t par
 	shard->outbox = outbox_new();
 	suspicion_init(&shard->suspicion, shard->limits.batch_records);
 	shard->position = -1;
-	shard->held_since_ms = INT64_MAX;
+	shard->waiting_since_ms = INT64_MAX;
 	return shard;
 }
 

@@ -59,8 +59,9 @@ struct shard {
 	_Atomic size_t outstanding;
 	_Atomic uint64_t hush_asked, hush_answered;
 	_Atomic int phase;
-	_Atomic int64_t position, lag, restored_rows, restored_ms, states, under_way, waiting;
-	_Atomic int64_t held, held_since_ms, published_offset_ms; /* log time minus monotonic time */
+	_Atomic int64_t position, lag, restored_rows, restored_ms, states, effects_under_way, effects_waiting;
+	_Atomic int64_t waiting, waiting_since_ms;
+	_Atomic int64_t published_offset_ms; /* log time minus monotonic time */
 	struct counts counts;
 
 	/* kept from term to term */
