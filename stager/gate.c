@@ -129,6 +129,22 @@ void gate_effects(const struct gate_state *state,
 	}
 }
 
+size_t gate_held(const struct gate_state *state, int64_t *ret_since_ms)
+{
+	const struct gate_live *live = &state->live;
+
+	*ret_since_ms = INT64_MAX;
+	for (size_t i = 0; i < live->roll.count && live->updates > 0; i++) {
+		const struct gate_job *job = live->roll.jobs[i];
+
+		if (job->work->type == JOB_UPDATE && job->work->accepted_ms > 0) {
+			*ret_since_ms = job->work->accepted_ms;
+			break;
+		}
+	}
+	return live->updates;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;

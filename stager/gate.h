@@ -17,6 +17,10 @@
  *   gate_end      how a job ends, and how long its id is remembered
  *   gate_say      facts: ids and words of what goes out
  *   gate_turn     one event being applied: what these parts ask of each other
+ *   gate_live     the live jobs of a package, and what is asked of them at every event; gate_roll, their list
+ *   gate_codec    rows to and from bytes
+ *   gate_sink     facts to records, and both to an outbox
+ *   gate_equal    whether two gates remember the same, for tests
  *
  * Words. A *staging* is one version on one DP. A *content job* is a create, or an update that carries
  * content: it makes a version known and wants it staged on its targets. An update's *target* is one DP; it is

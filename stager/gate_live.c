@@ -73,19 +73,3 @@ int64_t gate_live_note_until(struct gate_live *live)
 	live->until_stale = false;
 	return live->until_ms;
 }
-
-size_t gate_held(const struct gate_state *state, int64_t *ret_since_ms)
-{
-	const struct gate_live *live = &state->live;
-
-	*ret_since_ms = INT64_MAX;
-	for (size_t i = 0; i < live->roll.count && live->updates > 0; i++) {
-		const struct gate_job *job = live->roll.jobs[i];
-
-		if (is_update(job) && job->work->accepted_ms > 0) {
-			*ret_since_ms = job->work->accepted_ms;
-			break;
-		}
-	}
-	return live->updates;
-}

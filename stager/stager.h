@@ -15,8 +15,10 @@
  *
  *   stager.c     machine: bytes and catalogue → gate event → rows and records
  *   transfers.c  effector: a staging that the gate wants → transfer → completion
+ *   lost.c       the notice that a DP's content is lost, as bytes
  *   open.c       options
  *   service.c    what is shared: made, reloaded, counted, closed
+ *   dp_init.c    the command `dp init`, which no worker runs
  *
  * worker, distribution, manifests, limits and cloudevents stay as they are while it is open, and each is safe
  * for any thread; the catalogue is exchanged by a reload. */

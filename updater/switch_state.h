@@ -5,8 +5,8 @@
 #include "engine/timers.h"
 #include "updater/switch.h"
 
-/* What the switch remembers. Only switch.c, tally.c and switch_codec.c look inside. Each struct is one row;
- * its name is the row's. Strings are owned, and never NULL unless said. */
+/* What the switch remembers. Only point.c, switch*.c and tally.c look inside. Each struct is one row; its
+ * name is the row's. Strings are owned, and never NULL unless said. */
 
 /* What is staged where: "<version>/<dp>". Kept for the life of the package, as the content is: any staged
  * version may be released again. */
