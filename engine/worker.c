@@ -42,9 +42,9 @@ static const struct option_spec engine_options[] = {
         {.name = "listen", .argument = "HOST:PORT", .help = "serve /livez, /readyz and /metrics there"},
         {.name = "transactions",
                 .argument = "N",
-                .default_value = "4",
-                .help = "transactions under way at a time, of all shards; what waits gathers into larger "
-                        "ones"},
+                .default_value = "0",
+                .help = "transactions under way at a time, of all shards (0: one a processor, 2 to 4); what "
+                        "waits gathers into larger ones"},
         {.name = "batch",
                 .argument = "N",
                 .default_value = "20000",
@@ -326,6 +326,15 @@ static void add_metrics(void *context, struct buffer *out)
 	metrics_process(out, worker->started_ms);
 }
 
+/* More than the processors can do at a time make each of them later (docs/performance.md, Latency); more than
+ * four gained nothing. */
+static int transactions_of_processors(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return processors < 2 ? 2 : processors > 4 ? 4 : (int)processors;
+}
+
 static enum status read_limits(const struct options *options, struct shard_limits *ret_shards,
         struct process_limits *ret_process, struct error *err)
 {
@@ -334,11 +343,12 @@ static enum status read_limits(const struct options *options, struct shard_limit
 	if (options_number(options, "batch", 1, 1000000, &batch, err) != STATUS_OK ||
 	        options_number(options, "pause", 0, 10000, &pause, err) != STATUS_OK ||
 	        options_number(options, "lane", 1, 100000, &lane, err) != STATUS_OK ||
-	        options_number(options, "transactions", 1, 1000, &transactions, err) != STATUS_OK)
+	        options_number(options, "transactions", 0, 1000, &transactions, err) != STATUS_OK)
 		return err->status;
 	*ret_shards = (struct shard_limits){
 	        .batch_records = (size_t)batch, .lane_limit = (uint32_t)lane, .pause_ms = pause};
-	*ret_process = (struct process_limits){.transactions = (int)transactions};
+	*ret_process = (struct process_limits){
+	        .transactions = transactions ? (int)transactions : transactions_of_processors()};
 	return STATUS_OK;
 }
 

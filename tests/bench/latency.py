@@ -13,7 +13,7 @@ import urllib.request
 from common import BENCH, PARTITIONS, Row, create_topics, harness, progress, system
 from secure import free_ports
 
-PACKAGES = 6000  # so many that no update supersedes the one before
+PACKAGES = 12500  # so many that no update supersedes the one before, however late it is
 RATES = {10: (5, ("a",)), 50: (4, ("a", "b")), 500: (4, ("a", "b")), 5000: (2, ("a",))}  # seconds, workloads
 
 
