@@ -34,6 +34,15 @@ def said(lines, word):
     return [line.split()[1] for line in lines if line.startswith(f"{word} ")]
 
 
+def went_back(lines):
+    """Nobody may make an older version current once a newer one was, not even for a moment."""
+    newest = ""
+    for version in said(lines, "current"):
+        if version < newest:
+            yield f"{version} is said to be current after {newest} was"
+        newest = max(newest, version)
+
+
 class Folder:
     """A distribution point, and what each version of its one package must be."""
 

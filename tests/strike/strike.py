@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from judge import Device, File, Folder, said  # noqa: E402
+from judge import Device, File, Folder, said, went_back  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE_S = 60 * float(os.environ.get("HOLDPOINT_TEST_SLOWNESS", 1))
@@ -175,7 +175,8 @@ def strike(place, order, long=True):
         wrong.append("it made fewer calls")
     if long or not is_once:
         wrong += again(place, folder)
-    return wrong + list(Device(place.content.versions).follow(place.lines()))
+    lines = place.lines()
+    return [*wrong, *went_back(lines), *Device(place.content.versions).follow(lines)]
 
 
 def again(place, folder):
