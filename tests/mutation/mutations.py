@@ -88,6 +88,8 @@ MUTATIONS = [
              "unit_distribution"),
     Mutation("another disk taken for the one that was staged to", "distribution/transfer.c",
              "\tif (wanted && strcmp(wanted, identity.dp_id) != 0 &&", "\tif (wanted && strcmp(wanted, wanted) != 0 &&", "unit_distribution"),
+    Mutation("a failed syncfs taken for a good one", "distribution/file_work.c",
+             'return syncfs(tree->base) ? tree_error(', 'return syncfs(tree->base) && errno == ENOSYS ? tree_error(', "strike"),
     Mutation("no position fence at the distribution point", "distribution/pointer.c",
              "current->position.offset > switching->fence)", "current->position.offset > INT64_MAX - 1)", "unit_distribution"),
 ]

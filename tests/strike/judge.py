@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import posixpath
+import re
 
 PACKAGE = "PKG"
 
@@ -35,12 +36,17 @@ def said(lines, word):
 
 
 def went_back(lines):
-    """Nobody may make an older version current once a newer one was, not even for a moment."""
-    newest = ""
-    for version in said(lines, "current"):
-        if version < newest:
-            yield f"{version} is said to be current after {newest} was"
-        newest = max(newest, version)
+    """Nobody may put an older pointer in the place of a newer one, not even for a moment. To say late what was true when it
+    was read is fine."""
+    newest, is_replaced = "", False
+    for line in lines:
+        if re.match(rf"call \d+ rename\w+ 0 \S+ {PACKAGE}/current.json$", line):
+            is_replaced = True
+        for version in said([line], "current"):
+            if version < newest and is_replaced:
+                yield f"{version} was made current after {newest} was"
+            elif version >= newest:
+                newest, is_replaced = version, False
 
 
 class Folder:
