@@ -196,14 +196,14 @@ def test_a_timeline_draws_the_hold_and_each_attempt_and_links_its_records(site, 
         "[bar.getAttribute('class').split('-')[1], bar.getBoundingClientRect().left, bar.getBoundingClientRect().width]))")))
     lima = next(bars for name, bars in lanes.items() if name.startswith("lima"))
     kinds = [kind for kind, _, _ in lima]
-    assert kinds[0] == "wait" and kinds.count("pause") >= 2, kinds
+    assert kinds[0] == "wait" and "pause" in kinds, kinds
     events = json.load(site.get(f"api/jobs/{page.driver.current_url.rsplit('/', 1)[1]}"))["events"]
     at = {event.get("state") or event["type"]: event["logged"] for event in reversed(events)}  # when each was first said
     (_, left, width), *_ = (bar for name, bars in lanes.items() if name == "the job" for bar in bars if bar[0] == "held")
     whole = max(left + width for _, left, width in lanes["the job"]) - min(left for _, left, _ in lanes["the job"])
     assert width / whole == pytest.approx((at["release"] - at["held"]) / (at["completed"] - events[0]["logged"]), abs=0.02), "drawn to scale"
     assert [left for _, left, _ in lima] == sorted(left for _, left, _ in lima)
-    assert page.count(".mark-retry") == kinds.count("pause")
+    assert page.count(".mark-retry") >= max(2, kinds.count("pause")), "a pause that was over before it was logged has no width"
     assert page.count(".mark-staged") == 2 and page.count(".mark-good") == 3, "both points, and the job"
     retry = page.row("retrying")
     assert "503" in retry and "lima" in retry
