@@ -1,4 +1,8 @@
-/* Updates at the gate: what may go out, what is withheld, and what those that wait are told. */
+/* Updates at the gate: what may go out, what is withheld, and what those that wait are told.
+ *
+ * What changes during an event only notes which updates it concerns, and which of their targets (look_at). At
+ * the event's end updates_let_through() takes those in job order, each once for all that it was to look at.
+ */
 #include "base/memory.h"
 #include "stager/gate_turn.h"
 
@@ -143,7 +147,7 @@ static uint32_t count_staged(const struct gate_version *version, const struct ga
 	return count;
 }
 
-/* It waits as long as it does for one of its targets, whichever its gate. */
+/* With either gate an update waits while one of its targets is neither resolved nor staged. */
 static bool is_waited_for(const struct gate_state *state, const struct gate_version *version,
         const struct gate_job *job, size_t target)
 {

@@ -107,11 +107,10 @@ static enum status check_session(const rd_kafka_conf_t *config, struct error *er
 	if (session >= LEASE_MS + heartbeat)
 		return STATUS_OK;
 	return error_set(err, STATUS_REJECT, "session_too_short",
-	        "session.timeout.ms is %ld, but must be %ld or more, which is %d and heartbeat.interval.ms: "
-	        "so "
-	        "long a worker "
-	        "that Kafka does not hear may go on with its work, so no other may take it over before",
-	        session, LEASE_MS + heartbeat, LEASE_MS);
+	        "session.timeout.ms is %ld, but must be %ld or more (%d and heartbeat.interval.ms): a worker "
+	        "that Kafka no longer hears goes on for up to %d ms, and nobody else may take its work over "
+	        "meanwhile",
+	        session, LEASE_MS + heartbeat, LEASE_MS, LEASE_MS);
 }
 
 static enum status group_config(
