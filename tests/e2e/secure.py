@@ -151,6 +151,13 @@ class SecureSystem(harness.System):
             self.write_credentials(user, password, authority)
         create_acls(plain, acl_table(prefix))
 
+    def topics(self):
+        """A broker takes rules up some time after they were accepted: until then it refuses."""
+        def in_force():
+            return "kafka_denied" not in self.producer_command("topics", "--partitions", str(self.partitions), check=None).stderr
+        harness.wait_until("the ACLs are in force", in_force)
+        super().topics()
+
     def write_credentials(self, user, password, authority, name=None):
         path = self.folder / f"{name or user}.properties"
         path.touch(mode=0o600)
