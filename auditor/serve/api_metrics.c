@@ -11,16 +11,6 @@ enum { POINTS_MAX = 1000, REASONS_MAX = 30 };
 
 #define PREFIX "holdpoint_auditor_"
 
-static void number(struct buffer *out, const char *name, int64_t value)
-{
-	buffer_add_format(out, "holdpoint_auditor_%s %" PRId64 "\n", name, value);
-}
-
-static void seconds(struct buffer *out, const char *name, int64_t ms)
-{
-	buffer_add_format(out, "holdpoint_auditor_%s %" PRId64 ".%03d\n", name, ms / 1000, (int)(ms % 1000));
-}
-
 /* A label's value, escaped; control characters are left out. */
 static void begin_labelled(struct buffer *out, const char *name, const char *label, struct view value)
 {
@@ -62,12 +52,11 @@ static void add_reading(const struct api *api, struct buffer *out)
 		if (place.lag[topic] >= 0)
 			labelled(out, "lag_records", "topic",
 			        view_text(log_topic_name((enum log_topic)topic)), place.lag[topic]);
-	metric_head(
-	        out, PREFIX "caught_up", METRIC_GAUGE, "1: all of the log has been read and Kafka answers.");
-	number(out, "caught_up", place.caught_up);
+	metric_one(out, PREFIX "caught_up", METRIC_GAUGE,
+	        "1: all of the log has been read and Kafka answers.", "", place.caught_up);
 	metric_head(out, PREFIX "read_until_timestamp_seconds", METRIC_GAUGE,
 	        "All that was logged before has been read.");
-	seconds(out, "read_until_timestamp_seconds", place.read_until_ms);
+	metric_seconds(out, PREFIX "read_until_timestamp_seconds", "", place.read_until_ms);
 }
 
 static void add_staged(const struct point_counts *counts, void *out)
@@ -130,19 +119,17 @@ static void add_jobs(struct database *database, struct buffer *out)
 
 	if (ask(database, "SELECT count(*) FROM job WHERE state IN ('submitted', 'accepted', 'held')",
 	            &count)) {
-		metric_head(out, PREFIX "jobs_open", METRIC_GAUGE, "Jobs that have not ended.");
-		number(out, "jobs_open", count);
+		metric_one(out, PREFIX "jobs_open", METRIC_GAUGE, "Jobs that have not ended.", "", count);
 	}
 	if (ask(database, "SELECT count(*) FROM job WHERE state = 'held'", &count)) {
-		metric_head(out, PREFIX "jobs_held", METRIC_GAUGE,
-		        "Jobs that are held until what they need is staged.");
-		number(out, "jobs_held", count);
+		metric_one(out, PREFIX "jobs_held", METRIC_GAUGE,
+		        "Jobs that are held until what they need is staged.", "", count);
 	}
 	if (ask(database, "SELECT coalesce(min(held), 0) FROM job WHERE state = 'held'", &oldest)) {
 		int64_t age = oldest ? clock_wall_ms() - oldest : 0;
 		metric_head(out, PREFIX "oldest_held_age_seconds", METRIC_GAUGE,
 		        "How long the job that is held longest has been; 0: none is.");
-		seconds(out, "oldest_held_age_seconds", age > 0 ? age : 0);
+		metric_seconds(out, PREFIX "oldest_held_age_seconds", "", age > 0 ? age : 0);
 	}
 }
 
@@ -206,13 +193,12 @@ static void add_server(const struct api *api, struct buffer *out)
 {
 	struct http_counts counts;
 
-	metric_head(out, PREFIX "stream_clients", METRIC_GAUGE, "Who listens to /api/stream.");
-	number(out, "stream_clients", (int64_t)broadcast_count(api->broadcast));
+	metric_one(out, PREFIX "stream_clients", METRIC_GAUGE, "Who listens to /api/stream.", "",
+	        (int64_t)broadcast_count(api->broadcast));
 	if (!api->server)
 		return;
 	http_counts(api->server, &counts);
-	metric_head(out, PREFIX "http_connections", METRIC_GAUGE, "Open connections.");
-	number(out, "http_connections", counts.connections);
+	metric_one(out, PREFIX "http_connections", METRIC_GAUGE, "Open connections.", "", counts.connections);
 	metric_head(out, PREFIX "http_requests_total", METRIC_COUNTER,
 	        "Requests answered, by the class of their code.");
 	for (int i = 2; i <= 5; i++) {
