@@ -154,13 +154,11 @@ enum status client_lanes_add(struct client_lanes *lanes, size_t topic, int32_t p
 
 enum status client_lanes_start(struct client_lanes *lanes, struct error *err)
 {
-	static const uint64_t one = 1;
-
 	for (size_t i = 0; i < lanes->count; i++) {
 		struct lane *lane = &lanes->lanes[i];
 
 		lane->queue = rd_kafka_queue_new(lanes->reader.handle);
-		rd_kafka_queue_io_event_enable(lane->queue, lanes->fd, &one, sizeof(one));
+		queue_wakes(lane->queue, lanes->fd);
 		enum status status = reader_start_into(&lanes->reader, lanes->topics[lane->topic],
 		        lane->partition, lane->place.start, lane->queue, err);
 		if (status != STATUS_OK)

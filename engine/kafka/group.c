@@ -142,13 +142,12 @@ enum status group_check(const struct process *process, struct error *err)
 
 static void watch_queue(struct process *process)
 {
-	static const uint64_t one = 1;
 	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(process->group);
 
 	process->group_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (process->group_fd < 0)
 		abort(); /* out of descriptors */
-	rd_kafka_queue_io_event_enable(queue, process->group_fd, &one, sizeof(one));
+	queue_wakes(queue, process->group_fd);
 	rd_kafka_queue_destroy(queue);
 }
 

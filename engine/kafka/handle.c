@@ -314,6 +314,13 @@ int until(int64_t deadline_ms, int most)
 	return left < 0 ? 0 : left > most ? most : (int)left;
 }
 
+void queue_wakes(rd_kafka_queue_t *queue, int fd)
+{
+	static const uint64_t one = 1;
+
+	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof(one));
+}
+
 /* ---- metadata */
 
 static rd_kafka_resp_err_t ask_partitions(

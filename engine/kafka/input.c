@@ -172,13 +172,6 @@ static enum outcome start(
 	return check ? check_last(kafka, last_offset, last, err) : OUTCOME_OK;
 }
 
-void input_wakes(struct kafka *kafka, struct reader *reader)
-{
-	static const uint64_t one = 1;
-
-	rd_kafka_queue_io_event_enable(reader->queue, kafka->input_fd, &one, sizeof(one));
-}
-
 static enum status open_own(struct kafka *kafka, struct error *err)
 {
 	struct reader_bounds bounds = {.messages = INPUT_MESSAGES, .kbytes = INPUT_KBYTES};
@@ -188,7 +181,7 @@ static enum status open_own(struct kafka *kafka, struct error *err)
 	if (status != STATUS_OK)
 		return status;
 	kafka->input.ended = &kafka->ended;
-	input_wakes(kafka, &kafka->input);
+	queue_wakes(kafka->input.queue, kafka->input_fd);
 	sharing_begin(kafka);
 	return STATUS_OK;
 }

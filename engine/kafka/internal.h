@@ -49,6 +49,9 @@ bool is_unreachable(rd_kafka_resp_err_t code);
 must_check enum status handle_partitions(rd_kafka_t *handle, const char *topic, int64_t timeout_ms,
         int32_t *ret_partitions, struct error *err);
 
+/* fd, an eventfd: readable once something comes to the empty queue. */
+void queue_wakes(rd_kafka_queue_t *queue, int fd);
+
 /* Milliseconds until a deadline of clock_monotonic_ms(), never negative, never more than most. */
 int until(int64_t deadline_ms, int most);
 

@@ -106,7 +106,6 @@ size_t sharing_take(struct kafka *kafka, rd_kafka_message_t **messages, size_t m
 void sharing_close(struct kafka *kafka); /* whatever reads the input */
 void recall_close(struct kafka *kafka);
 void recall_close_idle(struct kafka *kafka);
-void input_wakes(struct kafka *kafka, struct reader *reader); /* the shard, when something comes */
 
 /* A record's fields of a message; views look into the message. */
 void record_of(const rd_kafka_message_t *message, struct record *ret_record);

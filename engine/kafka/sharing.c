@@ -50,7 +50,7 @@ void sharing_join_when_idle(struct kafka *kafka)
 	if (atomic_exchange(&process->is_shared[kafka->partition], true))
 		return;
 	reader_join(&process->common, &kafka->heir);
-	input_wakes(kafka, &kafka->heir);
+	queue_wakes(kafka->heir.queue, kafka->input_fd);
 	if (reader_start(&kafka->heir, process->input, kafka->partition, kafka->next, &ignored) != STATUS_OK)
 		leave(kafka, &kafka->heir);
 }
