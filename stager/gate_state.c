@@ -150,22 +150,19 @@ void gate_job_set_targets(struct gate_job *job, const char *const *names, size_t
 	}
 }
 
+static int order_to_name(const void *name, const void *item)
+{
+	return strcmp(name, *(char *const *)item);
+}
+
 size_t gate_job_target(const struct gate_job *job, const char *point)
 {
-	size_t low = 0, high = job->work->target_count;
+	const struct gate_work *work = job->work;
+	char **found = work->target_count == 0 ? NULL
+	                                       : bsearch(point, work->targets, work->target_count,
+	                                                 sizeof(*work->targets), order_to_name);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(job->work->targets[middle], point);
-
-		if (order == 0)
-			return middle;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return job->work->target_count;
+	return found ? (size_t)(found - work->targets) : work->target_count;
 }
 
 void gate_ended_add(struct gate_state *state, struct gate_job *job)
