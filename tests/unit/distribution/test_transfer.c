@@ -213,6 +213,18 @@ ON_EACH_KIND(transfer, refuses_other_content_for_a_sealed_version)
 	manifest_unref(other);
 }
 
+/* As version 1.1, which may take from 1.0. */
+static struct outcome stage_over_base(struct manifest *manifest)
+{
+	struct transfer_spec spec = room_spec(bench, "tokyo", "PKG", "1.1", manifest);
+	struct outcome outcome;
+
+	spec.base_version = "1.0";
+	room_submit(bench, spec, &outcome);
+	room_await(&outcome, "1.1");
+	return outcome;
+}
+
 /* What a version before it holds is not sent again, under whatever name it was. */
 ON_EACH_KIND(transfer, copies_what_the_base_version_holds)
 {
@@ -220,11 +232,8 @@ ON_EACH_KIND(transfer, copies_what_the_base_version_holds)
 	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", old);
 	room_expect(&outcome, STATUS_OK, NULL);
 	struct manifest *new = room_manifest(bench, "bin/tool", "new", "moved/large", NULL, NULL);
-	struct transfer_spec spec = room_spec(bench, "tokyo", "PKG", "1.1", new);
 
-	spec.base_version = "1.0";
-	room_submit(bench, spec, &outcome);
-	room_await(&outcome, "1.1");
+	outcome = stage_over_base(new);
 	room_expect(&outcome, STATUS_OK, NULL);
 	room_expect_staged(tokyo, "PKG", "1.1", new);
 	room_expect_staged(tokyo, "PKG", "1.0", old);
@@ -240,11 +249,8 @@ ON_EACH_KIND(transfer, of_small_files_copies_what_the_base_version_holds)
 	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", old);
 	room_expect(&outcome, STATUS_OK, NULL);
 	struct manifest *new = room_manifest(bench, "bin/tool", "new", "moved", "the same", NULL);
-	struct transfer_spec spec = room_spec(bench, "tokyo", "PKG", "1.1", new);
 
-	spec.base_version = "1.0";
-	room_submit(bench, spec, &outcome);
-	room_await(&outcome, "1.1");
+	outcome = stage_over_base(new);
 	room_expect(&outcome, STATUS_OK, NULL);
 	room_expect_staged(tokyo, "PKG", "1.1", new);
 	cr_assert_eq(outcome.bytes_sent, kind == KIND_PLAIN ? new->bytes : strlen("new"));
