@@ -57,32 +57,42 @@ struct view buffer_view(const struct buffer *buffer)
 	return (struct view){buffer->data ? buffer->data : "", buffer->len};
 }
 
-/* Makes room for len more bytes and a NUL; false (and full) where max forbids it. */
-static bool reserve(struct buffer *buffer, size_t len)
+static void grow(struct buffer *buffer, size_t need)
+{
+	size_t capacity = buffer->capacity ? buffer->capacity : 64;
+
+	while (capacity < need)
+		capacity *= 2;
+	buffer->data = memory_resize(buffer->data, capacity);
+	buffer->capacity = capacity;
+}
+
+char *buffer_room(struct buffer *buffer, size_t len)
 {
 	if (buffer->full || len > buffer->max - buffer->len) {
 		buffer->full = true;
-		return false;
+		return NULL;
 	}
-	size_t need = buffer->len + len + 1;
-	if (need > buffer->capacity) {
-		size_t capacity = buffer->capacity ? buffer->capacity : 64;
-		while (capacity < need)
-			capacity *= 2;
-		buffer->data = memory_resize(buffer->data, capacity);
-		buffer->capacity = capacity;
-	}
-	return true;
+	if (buffer->len + len >= buffer->capacity)
+		grow(buffer, buffer->len + len + 1); /* and a NUL */
+	return buffer->data + buffer->len;
+}
+
+void buffer_wrote(struct buffer *buffer, char *end)
+{
+	*end = '\0';
+	buffer->len = (size_t)(end - buffer->data);
 }
 
 void buffer_add(struct buffer *buffer, const void *data, size_t len)
 {
-	if (!reserve(buffer, len))
+	char *at = buffer_room(buffer, len);
+
+	if (!at)
 		return;
 	if (len)
-		memcpy(buffer->data + buffer->len, data, len);
-	buffer->len += len;
-	buffer->data[buffer->len] = '\0';
+		memcpy(at, data, len);
+	buffer_wrote(buffer, at + len);
 }
 
 void buffer_add_text(struct buffer *buffer, const char *text)
@@ -98,9 +108,10 @@ void buffer_add_format(struct buffer *buffer, const char *format, ...)
 	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (len >= 0 && reserve(buffer, (size_t)len)) {
-		vsnprintf(buffer->data + buffer->len, (size_t)len + 1, format, again);
-		buffer->len += (size_t)len;
+	char *at = len < 0 ? NULL : buffer_room(buffer, (size_t)len);
+	if (at) {
+		vsnprintf(at, (size_t)len + 1, format, again);
+		buffer_wrote(buffer, at + len);
 	}
 	va_end(again);
 }

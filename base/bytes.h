@@ -33,6 +33,11 @@ void buffer_release(struct buffer *buffer); /* frees; the buffer may be initiali
 void buffer_clear(struct buffer *buffer);   /* keeps the memory */
 struct view buffer_view(const struct buffer *buffer);
 void buffer_add(struct buffer *buffer, const void *data, size_t len);
+
+/* For what is written in place: room for len bytes behind the others, NULL (and full) where max forbids them.
+ * buffer_wrote() takes in those that were written, which may be fewer: up to end. */
+char *buffer_room(struct buffer *buffer, size_t len);
+void buffer_wrote(struct buffer *buffer, char *end);
 void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_add_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -3,13 +3,27 @@
 
 #include <stdio.h>
 
-/* No text with at most JSON_DEPTH_MAX opening brackets is too deep: only the others are looked at closely. */
+static bool is_bracket(char c)
+{
+	return (c | 0x20) == '{';
+}
+
+/* No text with at most JSON_DEPTH_MAX opening brackets is too deep: only the others are looked at closely.
+ * Counted in blocks of one size, which compilers make vector instructions of. */
 static bool has_many_brackets(struct view text)
 {
-	size_t count = 0;
+	enum { BLOCK = 32 };
+	size_t count = 0, i = 0;
 
-	for (size_t i = 0; i < text.len; i++)
-		count += (text.data[i] | 0x20) == '{';
+	for (; i + BLOCK <= text.len; i += BLOCK) {
+		unsigned char in_block = 0;
+
+		for (size_t j = 0; j < BLOCK; j++)
+			in_block = (unsigned char)(in_block + is_bracket(text.data[i + j]));
+		count += in_block;
+	}
+	for (; i < text.len; i++)
+		count += is_bracket(text.data[i]);
 	return count > JSON_DEPTH_MAX;
 }
 

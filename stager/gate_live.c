@@ -11,8 +11,9 @@ size_t gate_live_from(const struct gate_live *live, int64_t offset)
 {
 	size_t low = 0, high = live->roll.count;
 
-	if (high > 0 && live->roll.jobs[high - 1]->position.offset < offset)
-		return high; /* most come last */
+	if (live->newest < offset)
+		return high; /* most come last, and to look at the last job would be to fetch it from memory
+		              */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -29,6 +30,8 @@ void gate_live_add(struct gate_live *live, struct gate_job *job)
 	bool first = live->roll.count == 0;
 
 	gate_roll_insert(&live->roll, gate_live_from(live, job->position.offset + 1), job);
+	if (live->newest < job->position.offset)
+		live->newest = job->position.offset;
 	live->updates += is_update(job);
 	live->held_targets += is_update(job) ? job->work->target_count : 0;
 	if (first) {

@@ -13,6 +13,7 @@ struct gate_state;
  * No row has it: all of it follows from the jobs' rows, and is so again after a restore. After every event
  *
  *   roll          has each live job once, sorted by the offset that it was applied at
+ *   newest        no live job was applied at a later offset
  *   updates       of them are updates
  *   held_targets  is how many targets these have in all
  *   until_ms      is the first deadline; where until_stale is set, a job has left that may have had it, and
@@ -22,6 +23,7 @@ struct gate_state;
  * its targets by these functions alone, and its type and deadline never change. */
 struct gate_live {
 	struct gate_roll roll;
+	int64_t newest;
 	size_t updates, held_targets;
 	int64_t until_ms;
 	bool until_stale;

@@ -51,8 +51,9 @@ static void add_number(struct words *words, int64_t number)
 /* '/' is in none of the alphabets. */
 static void make_id(const struct gate_turn *turn, const struct about *about, char id[DIGEST_NAME_SIZE])
 {
-	struct words words = {.len = 0};
+	struct words words;
 
+	words.len = 0; /* its text is written before it is read */
 	add_text(&words, about->kind);
 	add_text(&words, turn->state->package);
 	add_text(&words, about->version);

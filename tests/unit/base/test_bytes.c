@@ -22,6 +22,23 @@ Test(buffer, keeps_what_fits_and_says_when_something_did_not)
 	buffer_release(&buffer);
 }
 
+Test(buffer, has_what_was_written_in_place_up_to_its_end_and_no_more)
+{
+	struct buffer buffer;
+
+	buffer_init(&buffer, 70);
+	char *at = buffer_room(&buffer, 70);
+	cr_assert_not_null(at);
+	memset(at, 'x', 70);
+	buffer_wrote(&buffer, at + 3);
+	cr_assert_str_eq(buffer.data, "xxx");
+	cr_assert_eq(buffer.len, 3);
+	cr_assert_null(buffer_room(&buffer, 68), "67 are left");
+	cr_assert(buffer.full);
+	cr_assert_null(buffer_room(&buffer, 1), "it stays full");
+	buffer_release(&buffer);
+}
+
 Test(buffer, an_empty_buffer_is_a_present_empty_view)
 {
 	struct buffer buffer;

@@ -2,6 +2,8 @@
 #include "schemas/json.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
 
 static struct buffer out;
 
@@ -47,10 +49,31 @@ Test(json_write, escapes_what_json_and_terminals_need)
 	        "\xf0\x9f\x98\x80\"");
 }
 
+Test(json_write, writes_an_absent_view_as_the_empty_text)
+{
+	json_add_view(&out, (struct view){NULL, 0});
+	cr_assert_str_eq(out.data, "\"\"");
+}
+
 Test(json_write, escapes_a_nul)
 {
 	json_add_view(&out, (struct view){"a\0b", 3});
 	cr_assert_str_eq(out.data, "\"a\\u0000b\"");
+}
+
+Test(json_write, finds_what_needs_an_escape_at_every_place)
+{
+	for (size_t len = 1; len <= 40; len++)
+		for (size_t place = 0; place < len; place++) {
+			char text[41] = "", expected[48];
+
+			memset(text, '~', len);
+			text[place] = '"';
+			snprintf(expected, sizeof(expected), "\"%.*s\\%s\"", (int)place, text, text + place);
+			buffer_clear(&out);
+			json_add_text(&out, text);
+			cr_assert_str_eq(out.data, expected);
+		}
 }
 
 Test(json_write, replaces_each_byte_that_is_no_utf_8)
