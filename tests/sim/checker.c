@@ -28,7 +28,13 @@ static struct {
 	uint64_t read_at, settled_at;
 	size_t settled_pointings;
 	bool settled;
-	char missing[200];
+	int32_t awaited_partition; /* of the job that was not settled when last looked at … */
+	int64_t awaited_offset;    /* … or -1: it most likely is what is waited for */
+	struct {
+		const char *what;
+		int32_t partition;
+		int64_t offset;
+	} missing;
 } checker;
 
 void checker_begin(bool far_deadlines, int dead_point)
@@ -37,7 +43,8 @@ void checker_begin(bool far_deadlines, int dead_point)
 	checker.sealing_count = checker.pointing_count = 0;
 	checker.read_at = checker.settled_at = checker.settled_pointings = 0;
 	checker.settled = false;
-	checker.missing[0] = '\0';
+	checker.awaited_offset = -1;
+	checker.missing.what = "";
 	checker.far_deadlines = far_deadlines;
 	checker.dead_point = dead_point;
 	checker.rejects = world_chance()->transfer_reject > 0;
@@ -311,8 +318,9 @@ void checker_pointer_moves(
 
 static bool misses(const char *what, int32_t partition, int64_t offset)
 {
-	snprintf(checker.missing, sizeof(checker.missing), "%s/%d@%lld: %s", "record", (int)partition,
-	        (long long)offset, what);
+	checker.missing.what = what;
+	checker.missing.partition = partition;
+	checker.missing.offset = offset;
 	return false;
 }
 
@@ -366,21 +374,37 @@ static bool pointers_are_settled(void)
 			                      log_end(LOG_STAGED, partition));
 			if (failed) /* its content came never back to a replaced disk */
 				continue;
-			snprintf(checker.missing, sizeof(checker.missing),
-			        "the pointer of %s on %s does not show its newest release, staged/%d@%lld",
-			        package_names[package], point_names[point], (int)partition,
-			        (long long)newest);
+			return misses("a pointer does not show its newest release", partition, newest);
+		}
+	return true;
+}
+
+static bool jobs_are_settled(int32_t partition)
+{
+	for (int64_t offset = 0; offset < log_end(LOG_JOBS, partition); offset++)
+		if (!job_is_settled(job_fact(partition, offset), partition, offset)) {
+			checker.awaited_partition = partition;
+			checker.awaited_offset = offset;
 			return false;
 		}
 	return true;
 }
 
+static bool is_awaited_still(void)
+{
+	int32_t partition = checker.awaited_partition;
+	int64_t offset = checker.awaited_offset;
+
+	return offset >= 0 && !job_is_settled(job_fact(partition, offset), partition, offset);
+}
+
 static bool is_settled(void)
 {
+	if (is_awaited_still())
+		return false;
 	for (int32_t partition = 0; partition < PARTITIONS; partition++) {
-		for (int64_t offset = 0; offset < log_end(LOG_JOBS, partition); offset++)
-			if (!job_is_settled(job_fact(partition, offset), partition, offset))
-				return false;
+		if (!jobs_are_settled(partition))
+			return false;
 		if (log_stable_end(LOG_JOBS, partition) < log_end(LOG_JOBS, partition))
 			return misses("jobs has an open transaction", partition, 0);
 		for (int64_t offset = 0; offset < log_end(LOG_STAGED, partition); offset++) {
@@ -391,6 +415,15 @@ static bool is_settled(void)
 		}
 	}
 	return pointers_are_settled();
+}
+
+static const char *missing_words(void)
+{
+	static char words[200];
+
+	snprintf(words, sizeof(words), "record/%d@%lld: %s", (int)checker.missing.partition,
+	        (long long)checker.missing.offset, checker.missing.what);
+	return words;
 }
 
 bool checker_is_settled(const char **ret_words)
@@ -404,7 +437,7 @@ bool checker_is_settled(const char **ret_words)
 		checker.settled_pointings = checker.pointing_count;
 	}
 	if (ret_words)
-		*ret_words = checker.missing;
+		*ret_words = missing_words();
 	return checker.settled;
 }
 

@@ -80,44 +80,69 @@ int64_t newest_release(int package, int point)
 
 /* ---- a scanner: our records are compact JSON without escapes in the fields looked at ---- */
 
+enum { COLONS_MAX = 256 };
+
+static const char *colons[COLONS_MAX]; /* behind each name in the record that is being read */
+static size_t colon_count;
+
+static void scan(struct view record)
+{
+	const char *at = record.data, *end = record.data + record.len;
+
+	colon_count = 0;
+	for (; at && (at = memchr(at, ':', (size_t)(end - at))) != NULL; at++) {
+		if (at == record.data || at[-1] != '"')
+			continue;
+		if (colon_count == COLONS_MAX)
+			abort();
+		colons[colon_count++] = at;
+	}
+}
+
+/* in: the record, or a part of it */
 static const char *find(struct view in, const char *name)
 {
-	char pattern[64] = "\"";
-	size_t len = strlen(name);
+	ptrdiff_t len = (ptrdiff_t)strlen(name);
 
-	memcpy(pattern + 1, name, len);
-	memcpy(pattern + 1 + len, "\":", 2);
-	const char *at = memmem(in.data, in.len, pattern, len + 3);
-	return at ? at + len + 3 : NULL;
+	for (size_t i = 0; i < colon_count; i++) {
+		const char *colon = colons[i];
+		if (colon - in.data >= len + 2 && colon < in.data + in.len && colon[-2 - len] == '"' &&
+		        memcmp(colon - 1 - len, name, (size_t)len) == 0)
+			return colon + 1;
+	}
+	return NULL;
+}
+
+static struct view text_in(struct view in, const char *name)
+{
+	const char *at = find(in, name), *end = in.data + in.len;
+	const char *stop = at && at < end && *at == '"' ? memchr(at + 1, '"', (size_t)(end - at - 1)) : NULL;
+
+	return stop ? (struct view){at + 1, (size_t)(stop - at - 1)} : (struct view){"", 0};
 }
 
 static void text_of(struct view in, const char *name, char *text, size_t size)
 {
-	const char *at = find(in, name), *end = in.data + in.len;
-	size_t len = 0;
+	struct view found = text_in(in, name);
+	size_t len = found.len < size ? found.len : size - 1;
 
-	text[0] = '\0';
-	if (!at || at == end || *at != '"')
-		return;
-	for (at++; at < end && *at != '"' && len + 1 < size; at++)
-		text[len++] = *at;
+	memcpy(text, found.data, len);
 	text[len] = '\0';
 }
 
 static bool text_is(struct view in, const char *name, const char *expected)
 {
-	char text[80];
-
-	text_of(in, name, text, sizeof(text));
-	return strcmp(text, expected) == 0;
+	return view_is(text_in(in, name), expected);
 }
 
 static int index_of(struct view in, const char *name, const char *const *names, int count)
 {
-	char text[80];
+	struct view text = text_in(in, name);
+	int index = 0;
 
-	text_of(in, name, text, sizeof(text));
-	return name_index(names, count, text);
+	while (index < count && !view_is(text, names[index]))
+		index++;
+	return index < count ? index : -1;
 }
 
 static int64_t number_of(struct view in, const char *name)
@@ -144,21 +169,18 @@ static struct position position_of(struct view in, const char *name)
 
 static int64_t time_of(struct view in, const char *name)
 {
-	char text[40];
 	int64_t ms = -1;
 
-	text_of(in, name, text, sizeof(text));
-	(void)timestamp_parse(view_text(text), &ms);
+	(void)timestamp_parse(text_in(in, name), &ms);
 	return ms;
 }
 
 static enum outcome_word word_of(struct view in, const char *name)
 {
-	char text[80];
+	struct view text = text_in(in, name);
 
-	text_of(in, name, text, sizeof(text));
 	for (int i = 1; outcome_words[i]; i++)
-		if (strcmp(text, outcome_words[i]) == 0)
+		if (view_is(text, outcome_words[i]))
 			return (enum outcome_word)i;
 	return OUTCOME_NONE;
 }
@@ -426,6 +448,8 @@ static void read_dead(const struct log_record *record)
 static void read_record(
         enum log_topic topic, const struct log_record *record, int32_t partition, int64_t offset)
 {
+	if (topic == LOG_STAGED || topic == LOG_UPDATED || topic == LOG_STATUS)
+		scan(record->value);
 	switch (topic) {
 	case LOG_JOBS:
 		read_job(record, partition, offset);

@@ -49,8 +49,8 @@ void logs_begin(void)
 
 static void record_release(struct log_record *record)
 {
-	free((char *)record->key.data);
-	free((char *)record->value.data);
+	free(record->bytes);
+	record->bytes = NULL;
 	for (size_t i = 0; i < record->header_count; i++) {
 		free(record->headers[i].name);
 		free(record->headers[i].value);
@@ -128,9 +128,19 @@ const struct log_record *log_next_committed(
 	return NULL;
 }
 
-static struct view copy(struct view bytes)
+static struct view copy_to(char *place, struct view bytes)
 {
-	return bytes.data ? (struct view){memory_copy(bytes.data, bytes.len), bytes.len} : bytes;
+	if (bytes.data)
+		memcpy(place, bytes.data, bytes.len);
+	place[bytes.len] = '\0';
+	return bytes.data ? (struct view){place, bytes.len} : (struct view){NULL, 0};
+}
+
+static void keep(struct log_record *record, struct view key, struct view value)
+{
+	record->bytes = memory_alloc(key.len + value.len + 2);
+	record->key = copy_to(record->bytes, key);
+	record->value = copy_to(record->bytes + key.len + 1, value);
 }
 
 static struct log_record *append(struct log *log)
@@ -140,7 +150,7 @@ static struct log_record *append(struct log *log)
 		log->records = memory_resize(log->records, log->capacity * sizeof(*log->records));
 	}
 	struct log_record *record = &log->records[log->count++];
-	memset(record, 0, sizeof(*record));
+	memset(record, 0, offsetof(struct log_record, headers));
 	record->time_ms = world_now();
 	return record;
 }
@@ -150,8 +160,7 @@ int64_t log_append(enum log_topic topic, int32_t partition, int producer, struct
 	struct log *log = &logs[topic][partition];
 	struct log_record *record = append(log);
 
-	record->key = copy(key);
-	record->value = copy(value);
+	keep(record, key, value);
 	record->producer = producer;
 	record->state = producer < 0 ? LOG_COMMITTED : LOG_OPEN;
 	if (producer >= 0 && !opened[producer][topic][partition])

@@ -30,12 +30,13 @@ struct log_header {
 };
 
 struct log_record {
-	struct view key, value; /* owned; data NULL: absent */
-	struct log_header headers[8];
-	size_t header_count;
+	struct view key, value; /* in bytes; data NULL: absent */
+	char *bytes;            /* owned */
 	int64_t time_ms;
 	int producer; /* -1: none, not transactional */
 	enum log_state state;
+	size_t header_count;
+	struct log_header headers[8]; /* last: those that are not there are not cleared */
 };
 
 void logs_begin(void);

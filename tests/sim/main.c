@@ -27,7 +27,8 @@ struct plan {
 struct report {
 	uint64_t marks[MARK_COUNT];
 	uint64_t seed, done, twice, steps, failures;
-	int exit_code; /* of the first failure … */
+	uint64_t courses; /* of all hashes one, whatever their order: equal where all took the same course */
+	int exit_code;    /* of the first failure … */
 	uint64_t failed;
 	char invariant[INVARIANT_SIZE];
 };
@@ -73,6 +74,7 @@ static bool run_one(struct report *report, uint64_t seed, bool trace)
 	alarm(HANG_S);
 	seed_run(seed, trace, &result);
 	report->steps += result.steps;
+	report->courses += result.hash;
 	if (result.verdict != VERDICT_GOOD) {
 		note_failure(report, seed, result.verdict == VERDICT_STUCK ? EXIT_STUCK : EXIT_WRONG,
 		        result.words);
@@ -164,6 +166,7 @@ static void add_up(const struct plan *plan, struct report *total)
 		total->done += reports[i].done;
 		total->twice += reports[i].twice;
 		total->steps += reports[i].steps;
+		total->courses += reports[i].courses;
 		total->failures += reports[i].failures;
 		if (reports[i].exit_code && !total->exit_code)
 			total->exit_code = reports[i].exit_code;
@@ -222,12 +225,13 @@ static int conclude(const struct plan *plan, double seconds)
 	struct report total;
 
 	add_up(plan, &total);
-	printf("%llu seeds from %llu in %.1f s: %.0f seeds/s, %.0f with each of %llu processes; %llu steps; "
-	       "%llu run twice; %llu failed\n",
+	printf("%llu seeds from %llu in %.1f s: %.0f seeds/s, %.0f with each of %llu processes; %llu steps, "
+	       "courses %016llx; %llu run twice; %llu failed\n",
 	        (unsigned long long)total.done, (unsigned long long)plan->first, seconds,
 	        (double)total.done / seconds, (double)total.done / seconds / (double)plan->jobs,
 	        (unsigned long long)plan->jobs, (unsigned long long)total.steps,
-	        (unsigned long long)total.twice, (unsigned long long)total.failures);
+	        (unsigned long long)total.courses, (unsigned long long)total.twice,
+	        (unsigned long long)total.failures);
 	if (total.exit_code && !plan->trace)
 		make_smaller(plan);
 	if (plan->seeds == 1)

@@ -68,11 +68,12 @@ static void put_row(struct pair *pair, struct view name, struct view value)
 			pair->rows = memory_resize(pair->rows, pair->capacity * sizeof(*pair->rows));
 		}
 		row = &pair->rows[pair->count++];
-		row->name = copy(name);
-	} else {
-		free((char *)row->value.data);
+		*row = (struct row){.name = copy(name)};
 	}
-	row->value = copy(value);
+	char *bytes = memory_resize((char *)row->value.data, value.len + 1);
+	memcpy(bytes, value.data, value.len);
+	bytes[value.len] = '\0';
+	row->value = (struct view){bytes, value.len};
 }
 
 static void remove_row(struct pair *pair, struct view name)

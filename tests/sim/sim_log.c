@@ -18,7 +18,9 @@ void log_set_role(const char *role)
 
 char *log_number_text(char text[24], long long number)
 {
-	snprintf(text, 24, "%lld", number);
+	text[0] = '\0';
+	if (world_traces())
+		snprintf(text, 24, "%lld", number);
 	return text;
 }
 

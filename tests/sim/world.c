@@ -41,6 +41,12 @@ static struct {
 	struct happening *happenings; /* a binary heap by (at_ms, order) */
 	size_t happening_count, happening_capacity;
 	int64_t stalled_until[PROCESSES];
+	struct run { /* of world_run() */
+		bool (*done)(void);
+		int64_t until_ms;
+		uint64_t most_steps;
+		bool came_true, over;
+	} run;
 	enum verdict_kind verdict;
 	char words[600];
 } world;
@@ -146,13 +152,15 @@ void world_mix(const void *data, size_t len)
 	const unsigned char *bytes = data;
 	uint64_t hash = world.hash, word;
 
-	for (; len > sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
+	for (; len >= sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, bytes, sizeof(word));
-		hash = mixed(hash ^ word);
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
 	}
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * 1099511628211u; /* FNV-1a */
-	world.hash = hash;
+	word = (uint64_t)len << 56;
+	if (len)
+		memcpy(&word, bytes, len);
+	world.hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
 }
 
 uint64_t world_hash(void)
@@ -247,11 +255,10 @@ static void fiber_body(void)
 	context_switch(&fiber->context, &world.scheduler);
 }
 
-static void run_fiber(struct fiber *fiber)
+static void go_on_with(struct context *from, struct fiber *fiber)
 {
 	world.running = fiber;
-	context_switch(&world.scheduler, &fiber->context);
-	world.running = NULL;
+	context_switch(from, &fiber->context);
 }
 
 struct fiber *fiber_start(int process, void (*body)(void *context), void *context)
@@ -292,6 +299,10 @@ void fiber_free(struct fiber *fiber)
 	free(fiber);
 }
 
+static struct fiber *next_to_run(void);
+
+/* Who leaves decides by itself who is next: half of the changes of stacks, and none where it is next again.
+ */
 static void leave(int64_t wake_ms, bool (*awake)(void *), void *context)
 {
 	struct fiber *fiber = world.running;
@@ -299,7 +310,11 @@ static void leave(int64_t wake_ms, bool (*awake)(void *), void *context)
 	fiber->wake_ms = wake_ms;
 	fiber->awake = awake;
 	fiber->awake_context = context;
-	context_switch(&fiber->context, &world.scheduler);
+	struct fiber *next = next_to_run();
+	if (!next)
+		context_switch(&fiber->context, &world.scheduler);
+	else if (next != fiber)
+		go_on_with(&fiber->context, next);
 }
 
 void fiber_yield(void)
@@ -371,14 +386,15 @@ static int64_t next_moment(void)
 	return moment;
 }
 
-bool world_run(bool (*done)(void), int64_t until_ms)
+/* Lets happen what is due, and time pass, up to the next fiber that can go on; NULL: the run is over. */
+static struct fiber *next_to_run(void)
 {
-	const uint64_t most_steps = world.steps + 2000000;
+	struct run *run = &world.run;
 
-	while (!world.verdict && !done()) {
-		if (world.steps++ > most_steps) {
+	while (!world.verdict && !(run->came_true = run->done())) {
+		if (world.steps++ > run->most_steps) {
 			world_stuck("progress", "two million steps and no end: something spins");
-			return false;
+			break;
 		}
 		if (world.happening_count && world.happenings[0].at_ms <= world.now_ms) {
 			struct happening next = next_happening();
@@ -386,15 +402,24 @@ bool world_run(bool (*done)(void), int64_t until_ms)
 			continue;
 		}
 		struct fiber *fiber = pick_fiber();
-		if (fiber) {
-			run_fiber(fiber);
-			continue;
-		}
+		if (fiber)
+			return fiber;
 		int64_t moment = next_moment();
-		if (moment > until_ms)
-			return false;
+		if (moment > run->until_ms)
+			break;
 		world.now_ms = moment > world.now_ms ? moment : world.now_ms + 1;
 		world_mix(&world.now_ms, sizeof(world.now_ms));
 	}
-	return !world.verdict;
+	run->over = true;
+	return NULL;
+}
+
+bool world_run(bool (*done)(void), int64_t until_ms)
+{
+	struct fiber *fiber;
+
+	world.run = (struct run){.done = done, .until_ms = until_ms, .most_steps = world.steps + 2000000};
+	while (!world.run.over && (fiber = next_to_run()) != NULL)
+		go_on_with(&world.scheduler, fiber);
+	return world.run.came_true;
 }
