@@ -68,6 +68,11 @@ MUTATIONS = [
     Mutation("a time that comes sooner forgotten", "stager/gate_state.c", "\tif (staging_due_ms(staging) < version->due_ms)\n",
              "\tif (staging_due_ms(staging) < 0)\n", "unit_stager"),
     Mutation("attempt number ignored", "stager/gate_staging.c", " || staging->attempt != event->attempt)", ")", "unit_stager"),
+    Mutation("a time-out taken for staged", "stager/transfers.c",
+             "\tif (ended->status != STATUS_OK) {\n\t\tresult = result_failed(",
+             "\tstruct transfer_result hopeful = *ended;\n\thopeful.read_back = \"full\";\n\thopeful.files = 1;\n"
+             "\tif (strcmp(ended->err.code, \"dp_timeout\") == 0)\n\t\tended = &hopeful;\n"
+             "\tif (ended->status != STATUS_OK && ended != &hopeful) {\n\t\tresult = result_failed(", "sim"),
     Mutation("another content for a known version", "stager/gate_jobs.c",
              "if (version != NULL && strcmp(version->digest, request->digest) != 0)", "if (version != NULL && version->digest == NULL)",
              "unit_stager"),

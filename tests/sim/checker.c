@@ -191,6 +191,15 @@ void checker_sealed(int point, int package, int version, const char *digest)
 	snprintf(sealing->digest, sizeof(sealing->digest), "%s", digest);
 }
 
+void checker_torn(int point, int package, int version)
+{
+	for (size_t i = 0; i < checker.sealing_count; i++) {
+		struct sealing *sealing = &checker.sealings[i];
+		if (sealing->point == point && sealing->package == package && sealing->version == version)
+			sealing->dp_id[0] = '\0';
+	}
+}
+
 static bool was_sealed(const struct staged_fact *fact)
 {
 	for (size_t i = 0; i < checker.sealing_count; i++) {
@@ -215,7 +224,7 @@ void checker_staged(const struct staged_fact *fact, int32_t partition, int64_t o
 		        (int)partition, (long long)offset, package_names[fact->package],
 		        version_names[fact->version], point_names[fact->point]);
 	if (!was_sealed(fact))
-		world_violation("staged", "staged/%d@%lld: %s %s never lay on %s %s", (int)partition,
+		world_violation("staged", "staged/%d@%lld: %s %s never lay whole on %s %s", (int)partition,
 		        (long long)offset, package_names[fact->package], version_names[fact->version],
 		        point_names[fact->point], fact->dp_id);
 	if (!version->known ||
@@ -295,7 +304,7 @@ void checker_pointer_moves(
 	if (!find_staged(package, to->version, point, here->dp_id, log_end(LOG_STAGED, to->partition)))
 		world_violation("I1", "the pointer of %s on %s moves to %s, which is not staged there",
 		        package_names[package], point_names[point], version_names[to->version]);
-	if (!content->sealed || strcmp(content->digest, release->digest) != 0)
+	if (!content->sealed || content->bytes != WHOLE || strcmp(content->digest, release->digest) != 0)
 		world_violation("I2", "the pointer of %s on %s moves to %s, whose content is not there",
 		        package_names[package], point_names[point], version_names[to->version]);
 	if (from->set && staged_fact(from->partition, from->fence)->job_offset > release->job_offset) {

@@ -19,6 +19,7 @@ void checker_pointer_moves(
         int point, int package, const struct sim_pointer *from, const struct sim_pointer *to, bool zombie);
 void checker_transfer_begins(int point, int package, int version);
 void checker_sealed(int point, int package, int version, const char *digest);
+void checker_torn(int point, int package, int version); /* what was sealed there is no longer whole */
 void checker_job_comes(struct job_fact *fact, int32_t partition, int64_t offset);
 void checker_staged(const struct staged_fact *fact, int32_t partition, int64_t offset);
 void checker_released(

@@ -24,7 +24,8 @@
 	mark(two_owners) mark(resumed_after_revoke) mark(revoke_timed_out) \
 	mark(transfer_answer_lost) mark(transfer_by_two) mark(transfer_canceled) \
 	mark(transfer_of_a_zombie) mark(transfer_of_the_dead) mark(transfer_ok) \
-	mark(transfer_reject) mark(transfer_retry) mark(pointer_answer_lost) mark(pointer_canceled) \
+	mark(transfer_reject) mark(transfer_retry) mark(content_stored_short) mark(content_torn) \
+	mark(content_mended) mark(seal_read_short) mark(pointer_answer_lost) mark(pointer_canceled) \
 	mark(pointer_locked) mark(pointer_newer) mark(pointer_of_a_zombie) \
 	mark(pointer_of_the_dead) mark(pointer_read_other) mark(pointer_set) mark(pointer_unknown) \
 	mark(pointer_went_back_unfenced) mark(pair_checked) mark(pair_put_away)

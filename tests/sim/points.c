@@ -94,6 +94,36 @@ bool point_is_confirmed(int index)
 	return points[index].lost_count == 0 && points[index].dp_id[0];
 }
 
+void point_store(int index, int package, int version)
+{
+	struct sim_content *content = &points[index].contents[package][version];
+
+	if (content->sealed && content->bytes == WHOLE)
+		return;
+	if (content->sealed)
+		mark(MARK_content_mended);
+	content->bytes = WHOLE;
+	if (!world_percent(world_chance()->truncation))
+		return;
+	content->bytes = (unsigned)world_random(WHOLE);
+	mark(MARK_content_stored_short);
+	world_trace("point %s: keeps %u bytes of %s %s", point_names[index], content->bytes,
+	        package_names[package], version_names[version]);
+}
+
+void point_tear(int index, int package, int version)
+{
+	struct sim_content *content = &points[index].contents[package][version];
+
+	if (content->vouched || !world_percent(world_chance()->truncation))
+		return;
+	content->bytes = (unsigned)world_random(WHOLE);
+	checker_torn(index, package, version);
+	mark(MARK_content_torn);
+	world_trace("point %s: loses the end of %s %s", point_names[index], package_names[package],
+	        version_names[version]);
+}
+
 void point_seal(int index, int package, int version, const char *digest)
 {
 	struct sim_content *content = &points[index].contents[package][version];

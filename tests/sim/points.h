@@ -16,8 +16,11 @@ extern const char *const point_names[POINTS];
 
 int name_index(const char *const *names, int count, const char *name); /* -1: none of them */
 
+enum { WHOLE = 100 };
+
 struct sim_content {
-	bool sealed;
+	unsigned bytes;       /* that lie there, of WHOLE */
+	bool sealed, vouched; /* vouched: somebody was told that it is whole */
 	char digest[DIGEST_SIZE];
 };
 
@@ -50,7 +53,11 @@ void point_replace(int index); /* its disk is gone: content, pointers and identi
 void point_confirm(int index); /* the operator says that what was there is lost, and gives it an identity */
 bool point_is_confirmed(int index);
 
-/* Writes; the checker hears of each. zombie: by a process that somebody else has taken over from. */
+/* Writes; the checker hears of each. zombie: by a process that somebody else has taken over from.
+ * point_store() may answer OK and keep a part of it; point_tear() takes the end off what nobody was told to
+ * be whole yet, sealed or not. */
+void point_store(int index, int package, int version);
+void point_tear(int index, int package, int version);
 void point_seal(int index, int package, int version, const char *digest);
 void point_set(int index, int package, const struct sim_pointer *pointer, bool zombie);
 

@@ -34,7 +34,8 @@ static struct options *options_of[2];
 /* clang-format off */
 #define TROUBLES(trouble) \
 	trouble(commit_abort) trouble(commit_answer_lost) trouble(claim_answer_lost) trouble(transfer_retry) \
-	trouble(transfer_reject) trouble(transfer_answer_lost) trouble(pointer_unknown) \
+	trouble(transfer_reject) trouble(transfer_answer_lost) trouble(truncation) trouble(short_seal) \
+	trouble(pointer_unknown) \
 	trouble(pointer_answer_lost) trouble(pointer_locked) trouble(slow_operation) trouble(late_group) \
 	trouble(compaction) trouble(strike_in_call) trouble(strike_in_operation) trouble(crash) \
 	trouble(stop) trouble(stall) trouble(rebalance) trouble(unreachable) trouble(replace) \
@@ -263,6 +264,8 @@ static void draw_chance(void)
 	        .transfer_retry = unless(WITHOUT_transfer_retry, some(40)),
 	        .transfer_reject = story.far_deadlines ? 0 : unless(WITHOUT_transfer_reject, some(100)),
 	        .transfer_answer_lost = unless(WITHOUT_transfer_answer_lost, some(30)),
+	        .truncation = unless(WITHOUT_truncation, some(40)),
+	        .short_seal = unless(WITHOUT_short_seal, some(30)),
 	        .pointer_unknown = unless(WITHOUT_pointer_unknown, some(30)),
 	        .pointer_answer_lost = unless(WITHOUT_pointer_answer_lost, some(30)),
 	        .pointer_locked = unless(WITHOUT_pointer_locked, some(30)),

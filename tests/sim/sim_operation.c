@@ -9,7 +9,8 @@ static void fail(struct op *op, enum status status, const char *code)
 	struct error err;
 
 	error_set(&err, status, code, "%s on %s", code, op->point < 0 ? "?" : point_names[op->point]);
-	op->transfer = (struct transfer_result){.status = status, .err = err};
+	op->transfer = (struct transfer_result){
+	        .status = status, .err = err, .dp_id = op->seen_dp_id[0] ? op->seen_dp_id : NULL};
 	op->pointer.outcome = POINTER_UNKNOWN;
 	op->pointer.status = status;
 	op->pointer.err = err;
@@ -42,6 +43,7 @@ static bool reach(struct op *op)
 		mark(MARK_point_changed);
 		fail(op, STATUS_RETRY, "dp_id_changed");
 	} else {
+		memcpy(op->seen_dp_id, point->dp_id, DP_ID_SIZE);
 		return true;
 	}
 	return false;
@@ -56,14 +58,34 @@ static void seal(struct op *op)
 	else if (is_zombie(op))
 		mark(MARK_transfer_of_a_zombie);
 	point_seal(op->point, op->package, op->version, op->wanted.digest);
-	memcpy(op->seen_dp_id, point->dp_id, DP_ID_SIZE);
 	op->transfer = (struct transfer_result){.status = STATUS_OK,
 	        .dp_id = op->seen_dp_id,
 	        .replaces = op->dp_id[0] && strcmp(op->dp_id, point->dp_id) != 0 ? op->dp_id : NULL,
 	        .files = 1,
-	        .bytes = 100,
-	        .bytes_sent = 100,
+	        .bytes = WHOLE,
+	        .bytes_sent = WHOLE,
 	        .read_back = "full"};
+}
+
+/* Sent, read back, sealed: whatever the point said of what was sent. */
+static void store_and_seal(struct op *op)
+{
+	struct sim_content *content = &point_at(op->point)->contents[op->package][op->version];
+
+	point_store(op->point, op->package, op->version);
+	if (content->bytes != WHOLE) {
+		fail(op, STATUS_RETRY, "read_back_mismatch");
+		return;
+	}
+	seal(op);
+	if (world_percent(world_chance()->transfer_answer_lost)) {
+		mark(MARK_transfer_answer_lost);
+		fail(op, STATUS_RETRY, "dp_timeout");
+		point_tear(op->point, op->package, op->version);
+	} else {
+		mark(MARK_transfer_ok);
+		content->vouched = true;
+	}
 }
 
 static void act_transfer(struct op *op)
@@ -82,13 +104,7 @@ static void act_transfer(struct op *op)
 		fail(op, STATUS_RETRY, world_percent(50) ? "dp_error" : "read_back_mismatch");
 		return;
 	}
-	seal(op);
-	if (world_percent(chance->transfer_answer_lost)) {
-		mark(MARK_transfer_answer_lost);
-		fail(op, STATUS_RETRY, "dp_timeout");
-	} else {
-		mark(MARK_transfer_ok);
-	}
+	store_and_seal(op);
 }
 
 static bool same_log(const struct sim_pointer *a, const struct sim_pointer *b)
@@ -118,6 +134,11 @@ static bool seal_is_there(struct op *op)
 {
 	const struct sim_content *content = &point_at(op->point)->contents[op->package][op->version];
 
+	if (world_percent(world_chance()->short_seal)) {
+		mark(MARK_seal_read_short);
+		fail(op, STATUS_RETRY, "seal_differs");
+		return false;
+	}
 	if (content->sealed && strcmp(content->digest, op->wanted.digest) == 0)
 		return true;
 	world_violation("I2", "a switch of %s on %s to %s, which is not there", package_names[op->package],

@@ -18,7 +18,7 @@ enum { POINTS = 3, PARTITIONS = 2, PROCESSES = 4 }; /* the first half are stager
 
 struct chance { /* what may go wrong in this seed, in percent; drawn once (swarm testing) */
 	unsigned commit_abort, commit_answer_lost, claim_answer_lost;
-	unsigned transfer_retry, transfer_reject, transfer_answer_lost;
+	unsigned transfer_retry, transfer_reject, transfer_answer_lost, truncation, short_seal;
 	unsigned pointer_unknown, pointer_answer_lost, pointer_locked;
 	unsigned slow_operation, late_group, compaction;
 	unsigned strike_in_call,
