@@ -49,13 +49,12 @@ static void refuse_error(
 
 static enum status ask_database(struct asking *asking, api_answer *answer, struct error *err)
 {
+	asking->database = readers_take(asking->api->readers, READER_WAIT_MS, err);
+	if (!asking->database)
+		return err->status;
 	database_set_time(asking->database, ANSWER_MS);
-	enum status status = database_begin_reading(asking->database, err);
-
-	if (status != STATUS_OK)
-		return status;
-	status = answer(asking, err);
-	database_end_reading(asking->database);
+	enum status status = answer(asking, err);
+	readers_give_back(asking->api->readers, asking->database);
 	return status;
 }
 
@@ -66,14 +65,7 @@ static void ask(const struct api *api, const struct http_request *request, struc
 	struct error err;
 
 	response->content_type = "application/json";
-	asking.database = readers_take(api->readers, READER_WAIT_MS);
-	if (!asking.database) {
-		http_refuse(request, response, 503, "busy", "too many questions at once: ask again later");
-		return;
-	}
-	enum status status = ask_database(&asking, answer, &err);
-	readers_give_back(api->readers, asking.database);
-	if (status != STATUS_OK)
+	if (ask_database(&asking, answer, &err) != STATUS_OK)
 		refuse_error(request, response, &err);
 }
 
@@ -146,7 +138,8 @@ static bool is_ready(void *context, struct buffer *why)
 static void add_metrics(void *context, struct buffer *out)
 {
 	const struct api *api = context;
-	struct database *database = readers_take(api->readers, READER_WAIT_MS);
+	struct error err;
+	struct database *database = readers_take(api->readers, READER_WAIT_MS, &err);
 
 	if (database)
 		database_set_time(database, ANSWER_MS);

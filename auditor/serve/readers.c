@@ -58,7 +58,7 @@ void readers_close(struct readers *readers)
 	free(readers);
 }
 
-struct database *readers_take(struct readers *readers, int64_t timeout_ms)
+static struct database *take(struct readers *readers, int64_t timeout_ms)
 {
 	struct database *database = NULL;
 	struct timespec end;
@@ -75,10 +75,30 @@ struct database *readers_take(struct readers *readers, int64_t timeout_ms)
 	return database;
 }
 
-void readers_give_back(struct readers *readers, struct database *database)
+static void give_back(struct readers *readers, struct database *database)
 {
 	pthread_mutex_lock(&readers->lock);
 	readers->free[readers->free_count++] = database;
 	pthread_cond_signal(&readers->given_back);
 	pthread_mutex_unlock(&readers->lock);
+}
+
+struct database *readers_take(struct readers *readers, int64_t timeout_ms, struct error *err)
+{
+	struct database *database = take(readers, timeout_ms);
+
+	if (!database) {
+		error_set(err, STATUS_RETRY, "busy", "too many questions at once: ask again later");
+		return NULL;
+	}
+	if (database_begin_reading(database, err) == STATUS_OK)
+		return database;
+	give_back(readers, database);
+	return NULL;
+}
+
+void readers_give_back(struct readers *readers, struct database *database)
+{
+	database_end_reading(database);
+	give_back(readers, database);
 }

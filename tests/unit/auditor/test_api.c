@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -469,6 +470,29 @@ Test(api, never_names_a_package_in_its_metrics)
 	cr_expect(strstr(body, "\nholdpoint_auditor_dead_letters_total{reason=\"other\"} 1\n"), "%s", body);
 	cr_expect(strstr(body, "\nholdpoint_auditor_staged_total{distribution_point=\"par\\\"is\\\\\"} 1\n"),
 	        "%s", body);
+}
+
+/* What SQLite keeps for a reader would be more with every job. */
+Test(api, keeps_nothing_of_the_tables_once_it_has_answered)
+{
+	static const char *const paths[] = {"/metrics", "/api/overview", "/api/distribution-points",
+	        "/api/packages", "/api/packages/PKG", "/api/jobs", "/api/jobs/0-0", "/api/events",
+	        "/api/dead-letters", "/api/record/jobs/0/0"};
+	const char *body;
+
+	for (int64_t i = 0; i < 10000; i++)
+		give_job(i, "PKG", "create", "completed");
+	settle();
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		int64_t before = sqlite3_memory_used();
+
+		sqlite3_memory_highwater(1);
+		ask_http(paths[i], &body);
+		cr_expect(strncmp(answer, "HTTP/1.1 200 ", 13) == 0, "%s: %.300s", paths[i], answer);
+		cr_expect_geq(sqlite3_memory_highwater(0) - before, 150000, "%s: too little is read to tell",
+		        paths[i]);
+		cr_expect_leq(sqlite3_memory_used() - before, 50000, "%s", paths[i]);
+	}
 }
 
 /* ---- the board */

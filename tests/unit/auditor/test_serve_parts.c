@@ -71,11 +71,12 @@ Test(readers, lend_each_database_to_one_at_a_time, .timeout = 30)
 
 	cr_assert_eq(database_open(path, "test.", 0, &writer, &err), STATUS_OK);
 	cr_assert_eq(readers_open(path, 2, &readers, &err), STATUS_OK);
-	struct database *one = readers_take(readers, 0), *two = readers_take(readers, 0);
+	struct database *one = readers_take(readers, 0, &err), *two = readers_take(readers, 0, &err);
 	cr_assert(one && two && one != two);
-	cr_expect_null(readers_take(readers, 1));
+	cr_expect_null(readers_take(readers, 1, &err));
+	cr_expect_str_eq(err.code, "busy");
 	readers_give_back(readers, two);
-	cr_expect_eq(readers_take(readers, 0), two);
+	cr_expect_eq(readers_take(readers, 0, &err), two);
 	readers_give_back(readers, one);
 	readers_give_back(readers, two);
 	readers_close(readers);
@@ -113,7 +114,7 @@ Test(scratch, is_used_on_after_it_has_no_name_any_more)
 		        err.message);
 	}
 	cr_assert_eq(database_commit(writer, &err), STATUS_OK, "%s", err.message);
-	struct database *reader = readers_take(readers, 0);
+	struct database *reader = readers_take(readers, 0, &err);
 	int64_t count;
 	cr_assert_eq(database_number(reader, "SELECT count(*) FROM event", &count, &err), STATUS_OK, "%s",
 	        err.message);
