@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { READER_WAIT_MS = 5000, ANSWER_MS = 5000 };
-
 const struct http_header api_headers[] = {
         {"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src "
                                     "'self'; connect-src 'self'; "
@@ -47,12 +45,21 @@ static void refuse_error(
 	http_refuse(request, response, http_code(err->code), err->code, "%s", err->message);
 }
 
+struct database *take_reader(const struct api *api, struct error *err)
+{
+	enum { WAIT_MS = 5000, ANSWER_MS = 5000 };
+	struct database *database = readers_take(api->readers, WAIT_MS, err);
+
+	if (database)
+		database_set_time(database, ANSWER_MS);
+	return database;
+}
+
 static enum status ask_database(struct asking *asking, api_answer *answer, struct error *err)
 {
-	asking->database = readers_take(asking->api->readers, READER_WAIT_MS, err);
+	asking->database = take_reader(asking->api, err);
 	if (!asking->database)
 		return err->status;
-	database_set_time(asking->database, ANSWER_MS);
 	enum status status = answer(asking, err);
 	readers_give_back(asking->api->readers, asking->database);
 	return status;
@@ -137,15 +144,7 @@ static bool is_ready(void *context, struct buffer *why)
 
 static void add_metrics(void *context, struct buffer *out)
 {
-	const struct api *api = context;
-	struct error err;
-	struct database *database = readers_take(api->readers, READER_WAIT_MS, &err);
-
-	if (database)
-		database_set_time(database, ANSWER_MS);
-	answer_metrics(api, database, out);
-	if (database)
-		readers_give_back(api->readers, database);
+	answer_metrics(context, out);
 }
 
 static void handle_live(void *context, const struct http_request *request, struct http_response *response)

@@ -208,12 +208,18 @@ static void add_server(const struct api *api, struct buffer *out)
 	}
 }
 
-void answer_metrics(const struct api *api, struct database *database, struct buffer *out)
+/* The process is looked at last: what the tables took is given back by then. */
+void answer_metrics(const struct api *api, struct buffer *out)
 {
+	struct error err;
+	struct database *database = take_reader(api, &err);
+
 	add_reading(api, out);
 	add_of_points(api, out);
-	if (database)
+	if (database) {
 		add_tables(database, out);
+		readers_give_back(api->readers, database);
+	}
 	add_server(api, out);
 	metrics_process(out, api->started_ms);
 }

@@ -20,7 +20,10 @@ api_answer answer_overview, answer_points, answer_packages, answer_package, answ
 api_answer answer_record;      /* from Kafka, without a database */
 api_answer answer_kept_record; /* as the history keeps it: without its headers */
 
-void answer_metrics(const struct api *api, struct database *database, struct buffer *out);
+void answer_metrics(const struct api *api, struct buffer *out);
+
+/* As readers_take(), for one answer: what takes too long fails. To be given back. */
+struct database *take_reader(const struct api *api, struct error *err);
 
 /* ---- arguments */
 

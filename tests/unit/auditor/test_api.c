@@ -9,8 +9,10 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -493,6 +495,25 @@ Test(api, keeps_nothing_of_the_tables_once_it_has_answered)
 		        paths[i]);
 		cr_expect_leq(sqlite3_memory_used() - before, 50000, "%s", paths[i]);
 	}
+}
+
+/* … and what /metrics tells of memory would be more, too, were it asked while they are read. */
+Test(api, tells_of_its_memory_without_what_it_took_to_answer)
+{
+	static const char name[] = "\nholdpoint_allocated_bytes ";
+	const char *body;
+
+	for (int64_t i = 0; i < 10000; i++)
+		give_job(i, "PKG", "create", "completed");
+	settle();
+	ask_http("/metrics", &body); /* what is made once is made */
+	ask_http("/metrics", &body);
+	const char *told = strstr(body, name);
+	cr_assert(told, "%s", body);
+	struct mallinfo2 info = mallinfo2();
+	int64_t rest = (int64_t)(info.uordblks + info.hblkhd);
+	cr_expect_leq(strtoll(told + strlen(name), NULL, 10) - rest, 100000, "%lld afterwards%.60s",
+	        (long long)rest, told);
 }
 
 /* ---- the board */
