@@ -1,6 +1,7 @@
 #include "command/command.h"
 
 #include "base/memory.h"
+#include "engine/client.h"
 #include "engine/no_core.h"
 
 #include <errno.h>
@@ -88,6 +89,15 @@ char *topic_named(const struct options *options, const char *name)
 	return memory_format("%s%s", options_prefix(options), name);
 }
 
+static void tell_silence(const char *brokers, int64_t left_ms)
+{
+	char words[ERROR_MESSAGE_MAX];
+
+	fprintf(stderr, "%s: no answer yet from Kafka at %s; trying for %lld s more (--timeout)\n",
+	        program_invocation_short_name, printable(brokers, words, sizeof(words)),
+	        (long long)(left_ms + 999) / 1000);
+}
+
 enum status option_timeout(const struct options *options, int64_t *ret_ms, struct error *err)
 {
 	int64_t seconds;
@@ -95,6 +105,7 @@ enum status option_timeout(const struct options *options, int64_t *ret_ms, struc
 	if (options_number(options, "timeout", 1, 86400, &seconds, err) != STATUS_OK)
 		return err->status;
 	*ret_ms = seconds * 1000;
+	client_on_silence(tell_silence);
 	return STATUS_OK;
 }
 

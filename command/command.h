@@ -53,6 +53,7 @@ char *topic_named(
 	{                                                                                                    \
 		.name = "json", .help = "write JSON, one object a line, for programs"                        \
 	}
+/* Has a Kafka that is silent for two seconds told on stderr, too. */
 must_check enum status option_timeout(const struct options *options, int64_t *ret_ms, struct error *err);
 
 /* Makes names and words of outside fit for a terminal: control characters (C0, DEL, C1) become '?'. */

@@ -23,6 +23,11 @@ must_check enum status client_open(
         const struct options *options, struct client **ret_client, struct error *err);
 void client_close(struct client *client); /* drops what was not delivered; its readers first; NULL is fine */
 
+/* For a process of commands: told, once, where a Kafka that is to say what topics there are has been silent
+ * for two seconds: its bootstrap servers, and for how long it is asked on. */
+typedef void client_silence(const char *brokers, int64_t left_ms);
+void client_on_silence(client_silence *tell);
+
 must_check enum status client_partitions(struct client *client, const char *topic, int64_t timeout_ms,
         int32_t *ret_partitions, struct error *err);
 

@@ -67,7 +67,7 @@ static enum status look(struct topics *topics, struct error *err)
 {
 	const struct rd_kafka_metadata *metadata;
 	rd_kafka_resp_err_t code =
-	        rd_kafka_metadata(topics->handle, 1, NULL, &metadata, until(topics->deadline_ms, INT32_MAX));
+	        handle_metadata(topics->handle, NULL, &metadata, until(topics->deadline_ms, INT32_MAX));
 
 	if (code)
 		return handle_fail(topics->handle, code, err, "cannot list the topics");

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/client.h"
 #include "engine/kafka/internal.h"
 
 #include <assert.h>
@@ -323,11 +324,46 @@ void queue_wakes(rd_kafka_queue_t *queue, int fd)
 
 /* ---- metadata */
 
+static _Atomic(client_silence *) tell_silence;
+
+void client_on_silence(client_silence *tell)
+{
+	atomic_store(&tell_silence, tell);
+}
+
+static void say_silence(rd_kafka_t *handle, int64_t left_ms)
+{
+	client_silence *tell = atomic_exchange(&tell_silence, NULL);
+	char brokers[512];
+	size_t size = sizeof(brokers);
+
+	if (!tell)
+		return;
+	if (rd_kafka_conf_get(rd_kafka_conf(handle), "bootstrap.servers", brokers, &size) != RD_KAFKA_CONF_OK)
+		snprintf(brokers, sizeof(brokers), "its bootstrap servers"); /* their names are longer */
+	tell(brokers, left_ms);
+}
+
+rd_kafka_resp_err_t handle_metadata(rd_kafka_t *handle, rd_kafka_topic_t *topic,
+        const struct rd_kafka_metadata **ret_metadata, int64_t timeout_ms)
+{
+	enum { SILENCE_MS = 2000 };
+	int64_t deadline = clock_monotonic_ms() + timeout_ms;
+	bool tells = timeout_ms > SILENCE_MS && atomic_load(&tell_silence);
+	rd_kafka_resp_err_t code = rd_kafka_metadata(
+	        handle, !topic, topic, ret_metadata, tells ? SILENCE_MS : until(deadline, INT32_MAX));
+
+	if (!tells || !is_unreachable(code))
+		return code;
+	say_silence(handle, until(deadline, INT32_MAX));
+	return rd_kafka_metadata(handle, !topic, topic, ret_metadata, until(deadline, INT32_MAX));
+}
+
 static rd_kafka_resp_err_t ask_partitions(
         rd_kafka_t *handle, rd_kafka_topic_t *topic, int timeout_ms, int32_t *ret_count)
 {
 	const struct rd_kafka_metadata *metadata;
-	rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, topic, &metadata, timeout_ms);
+	rd_kafka_resp_err_t code = handle_metadata(handle, topic, &metadata, timeout_ms);
 
 	if (code)
 		return code;

@@ -45,6 +45,10 @@ enum status handle_fail(rd_kafka_t *handle, rd_kafka_resp_err_t code, struct err
         ...) printf_like(4, 5);
 bool is_unreachable(rd_kafka_resp_err_t code);
 
+/* rd_kafka_metadata(), of all topics where topic is NULL, that tells of silence: see client_on_silence(). */
+rd_kafka_resp_err_t handle_metadata(rd_kafka_t *handle, rd_kafka_topic_t *topic,
+        const struct rd_kafka_metadata **ret_metadata, int64_t timeout_ms);
+
 /* The partition count of a topic, asked of the brokers. */
 must_check enum status handle_partitions(rd_kafka_t *handle, const char *topic, int64_t timeout_ms,
         int32_t *ret_partitions, struct error *err);

@@ -1,7 +1,9 @@
+#include "base/clock.h"
 #include "engine/client.h"
 #include "engine/kafka/process.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,6 +54,47 @@ Test(config, names_a_property_that_nobody_knows)
 	cr_assert_eq(open_with("no.such.property=1", &err), STATUS_REJECT);
 	cr_expect_str_eq(err.code, "kafka_property");
 	cr_expect_neq(strstr(err.message, "no.such.property"), NULL, "%s", err.message);
+}
+
+/* ---- a Kafka that is not there */
+
+static char silent[64];
+static int64_t silent_left_ms;
+static int tellings;
+
+static void note_silence(const char *brokers, int64_t left_ms)
+{
+	snprintf(silent, sizeof(silent), "%s", brokers);
+	silent_left_ms = left_ms;
+	tellings++;
+}
+
+Test(client, tells_once_of_a_kafka_that_is_silent, .timeout = 30)
+{
+	static const struct command_spec command = {.name = "test", .kafka = true};
+	char *argv[] = {"test", "-b", "127.0.0.1:1,127.0.0.1:2", NULL};
+	struct options *options;
+	struct client *client;
+	struct error err;
+	int32_t partitions;
+	bool printed;
+
+	cr_assert_eq(options_parse(&command, 3, argv, &options, &printed, &err), STATUS_OK);
+	cr_assert_eq(client_open(options, &client, &err), STATUS_OK);
+	client_on_silence(note_silence);
+	cr_expect_eq(client_partitions(client, "jobs", 100, &partitions, &err), STATUS_RETRY);
+	cr_expect_eq(tellings, 0, "it fails at once");
+	for (int i = 0; i < 2; i++) {
+		int64_t start = clock_monotonic_ms();
+		cr_expect_eq(client_partitions(client, "jobs", 2500, &partitions, &err), STATUS_RETRY);
+		cr_expect_str_eq(err.code, "kafka_unreachable");
+		cr_expect_geq(clock_monotonic_ms() - start, 2400, "it goes on trying");
+	}
+	cr_expect_eq(tellings, 1);
+	cr_expect_str_eq(silent, "127.0.0.1:1,127.0.0.1:2");
+	cr_expect(silent_left_ms > 0 && silent_left_ms <= 500, "%d", (int)silent_left_ms);
+	client_close(client);
+	options_free(options);
 }
 
 /* ---- a worker's session */
