@@ -77,7 +77,9 @@ static void give_notice(struct shard *shard, struct cell *cell, const struct not
 
 static void take_notices(struct shard *shard)
 {
-	for (struct notice *notice = shard->notices; notice; notice = notice->next) {
+	struct notice *notice;
+
+	TAILQ_FOREACH(notice, &shard->notices, entry) {
 		if (notice->left > store_count(shard->term->store))
 			notice->left = store_count(shard->term->store);
 		for (; notice->left > 0 && has_room_for_others(shard); notice->left--)
@@ -188,9 +190,11 @@ static enum outcome take_records(struct shard *shard, struct error *err)
 
 bool batch_has_more(const struct shard *shard)
 {
+	const struct notice *notice;
+
 	if (shard->delivered)
 		return true;
-	for (const struct notice *notice = shard->notices; notice; notice = notice->next)
+	TAILQ_FOREACH(notice, &shard->notices, entry)
 		if (notice->left > 0)
 			return true;
 	return !shard->hushed && (shard->chunk_at < shard->chunk_count || !shard->input_drained);

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct listener {
 	struct broadcast *broadcast;
-	struct listener *next;
+	LIST_ENTRY(listener) entry;
 	struct buffer waiting;
 	int socket;
 	int wake; /* an eventfd: readable when something changed */
@@ -22,7 +23,7 @@ struct listener {
 
 struct broadcast {
 	pthread_mutex_t lock; /* everything below, and all listeners' buffers */
-	struct listener *listeners;
+	LIST_HEAD(, listener) listeners;
 	size_t count, listeners_max, waiting_max;
 	bool closed;
 };
@@ -32,6 +33,7 @@ struct broadcast *broadcast_new(size_t listeners_max, size_t waiting_max)
 	struct broadcast *broadcast = memory_alloc(sizeof(*broadcast));
 
 	pthread_mutex_init(&broadcast->lock, NULL);
+	LIST_INIT(&broadcast->listeners);
 	broadcast->listeners_max = listeners_max;
 	broadcast->waiting_max = waiting_max;
 	return broadcast;
@@ -41,7 +43,7 @@ void broadcast_free(struct broadcast *broadcast)
 {
 	if (!broadcast)
 		return;
-	assert(!broadcast->listeners);
+	assert(LIST_EMPTY(&broadcast->listeners));
 	pthread_mutex_destroy(&broadcast->lock);
 	free(broadcast);
 }
@@ -53,17 +55,21 @@ static void wake(const struct listener *listener)
 
 void broadcast_close(struct broadcast *broadcast)
 {
+	struct listener *listener;
+
 	pthread_mutex_lock(&broadcast->lock);
 	broadcast->closed = true;
-	for (struct listener *listener = broadcast->listeners; listener; listener = listener->next)
+	LIST_FOREACH(listener, &broadcast->listeners, entry)
 		wake(listener);
 	pthread_mutex_unlock(&broadcast->lock);
 }
 
 void broadcast_send(struct broadcast *broadcast, struct view text)
 {
+	struct listener *listener;
+
 	pthread_mutex_lock(&broadcast->lock);
-	for (struct listener *listener = broadcast->listeners; listener; listener = listener->next) {
+	LIST_FOREACH(listener, &broadcast->listeners, entry) {
 		buffer_add(&listener->waiting, text.data, text.len);
 		if (listener->waiting.full && listener->socket >= 0)
 			shutdown(listener->socket, SHUT_RDWR); /* its thread may be stuck in writing to it */
@@ -95,8 +101,7 @@ struct listener *listener_join(struct broadcast *broadcast, int socket, struct v
 		listener->wake = fd;
 		buffer_init(&listener->waiting, broadcast->waiting_max);
 		buffer_add(&listener->waiting, first.data, first.len);
-		listener->next = broadcast->listeners;
-		broadcast->listeners = listener;
+		LIST_INSERT_HEAD(&broadcast->listeners, listener, entry);
 		broadcast->count++;
 	}
 	pthread_mutex_unlock(&broadcast->lock);
@@ -107,15 +112,11 @@ struct listener *listener_join(struct broadcast *broadcast, int socket, struct v
 
 void listener_leave(struct listener *listener)
 {
-	struct listener **at;
-
 	if (!listener)
 		return;
 	struct broadcast *broadcast = listener->broadcast;
 	pthread_mutex_lock(&broadcast->lock);
-	for (at = &broadcast->listeners; *at != listener; at = &(*at)->next)
-		;
-	*at = listener->next;
+	LIST_REMOVE(listener, entry);
 	broadcast->count--;
 	pthread_mutex_unlock(&broadcast->lock);
 	close(listener->wake);

@@ -9,11 +9,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum { END_PATIENCE_MS = 3000 }; /* then calls that wait for Kafka are cut short */
 
 struct member {
-	struct member *next;
+	LIST_ENTRY(member) entry;
 	int32_t partition;
 	struct shard *shard;
 	struct kafka *kafka; /* NULL once its thread has ended */
@@ -31,7 +32,7 @@ struct crew {
 	struct process *process;
 	struct shard_limits limits;
 	pthread_mutex_t lock; /* of changes of the two below, and of other threads' looks at them */
-	struct member *members;
+	LIST_HEAD(, member) members;
 	uint64_t retired[COUNTS]; /* of shards that are gone */
 	struct map *notices;      /* name → struct view, with its bytes behind it */
 };
@@ -45,6 +46,7 @@ struct crew *crew_new(
 	crew->process = process;
 	crew->limits = *limits;
 	pthread_mutex_init(&crew->lock, NULL);
+	LIST_INIT(&crew->members);
 	crew->notices = map_new();
 	return crew;
 }
@@ -78,7 +80,9 @@ static void give_notice(struct view name, void *notice, void *context)
 
 static struct member *find(struct crew *crew, int32_t partition)
 {
-	for (struct member *member = crew->members; member; member = member->next)
+	struct member *member;
+
+	LIST_FOREACH(member, &crew->members, entry)
 		if (member->partition == partition && !member->ending)
 			return member;
 	return NULL;
@@ -99,8 +103,7 @@ void crew_begin(struct crew *crew, void *shell, int32_t partition)
 	kafka_attach(member->kafka, shard_completions_fd(member->shard), shard_control_fd(member->shard));
 	pthread_mutex_lock(&crew->lock);
 	map_each(crew->notices, give_notice, member);
-	member->next = crew->members;
-	crew->members = member;
+	LIST_INSERT_HEAD(&crew->members, member, entry);
 	pthread_mutex_unlock(&crew->lock);
 	if (pthread_create(&member->thread, NULL, run, member) != 0)
 		abort(); /* out of threads */
@@ -130,13 +133,17 @@ void crew_end(struct crew *crew, int32_t partition)
 
 void crew_end_all(struct crew *crew)
 {
-	for (struct member *member = crew->members; member; member = member->next)
+	struct member *member;
+
+	LIST_FOREACH(member, &crew->members, entry)
 		end(member);
 }
 
 void crew_hush_all(struct crew *crew)
 {
-	for (struct member *member = crew->members; member; member = member->next)
+	struct member *member;
+
+	LIST_FOREACH(member, &crew->members, entry)
 		if (!member->ending)
 			shard_hush(member->shard);
 }
@@ -151,7 +158,9 @@ static bool is_running(struct member *member)
 
 bool crew_is_hushed(struct crew *crew)
 {
-	for (struct member *member = crew->members; member; member = member->next)
+	struct member *member;
+
+	LIST_FOREACH(member, &crew->members, entry)
 		if (!member->ending && is_running(member) && !shard_is_hushed(member->shard))
 			return false;
 	return true;
@@ -179,18 +188,17 @@ enum status crew_reap(struct crew *crew, struct error *err)
 {
 	enum status status = STATUS_OK;
 
-	for (struct member **at = &crew->members, *member; (member = *at);) {
+	for (struct member *member = LIST_FIRST(&crew->members), *next; member; member = next) {
+		next = LIST_NEXT(member, entry);
 		if (!member->joined && member->over)
 			note_end(member, err, &status);
 		if (!member->joined && member->ending && clock_monotonic_ms() > member->end_by_ms)
 			kafka_end(member->kafka);
-		if (!member->joined || shard_outstanding(member->shard) > 0) {
-			at = &member->next;
+		if (!member->joined || shard_outstanding(member->shard) > 0)
 			continue;
-		}
 		pthread_mutex_lock(&crew->lock);
 		shard_sum_counts(member->shard, crew->retired);
-		*at = member->next;
+		LIST_REMOVE(member, entry);
 		pthread_mutex_unlock(&crew->lock);
 		shard_free(member->shard);
 		free(member);
@@ -200,18 +208,20 @@ enum status crew_reap(struct crew *crew, struct error *err)
 
 size_t crew_running(struct crew *crew)
 {
+	struct member *member;
 	size_t count = 0;
 
-	for (struct member *member = crew->members; member; member = member->next)
+	LIST_FOREACH(member, &crew->members, entry)
 		count += !member->joined;
 	return count;
 }
 
 size_t crew_outstanding(struct crew *crew)
 {
+	struct member *member;
 	size_t count = 0;
 
-	for (struct member *member = crew->members; member; member = member->next)
+	LIST_FOREACH(member, &crew->members, entry)
 		count += shard_outstanding(member->shard);
 	return count;
 }
@@ -219,35 +229,39 @@ size_t crew_outstanding(struct crew *crew)
 void crew_notice(struct crew *crew, const char *name, struct view notice)
 {
 	struct view *kept = memory_alloc(sizeof(*kept) + notice.len);
+	struct member *member;
 
 	*kept = (struct view){memcpy(kept + 1, notice.data, notice.len), notice.len};
 	pthread_mutex_lock(&crew->lock);
 	free(map_put(crew->notices, view_text(name), kept));
-	for (struct member *member = crew->members; member; member = member->next)
+	LIST_FOREACH(member, &crew->members, entry)
 		shard_notice(member->shard, name, notice);
 	pthread_mutex_unlock(&crew->lock);
 }
 
 void crew_positions(struct crew *crew, int64_t *positions)
 {
+	struct member *member;
+
 	for (int32_t p = 0; p < process_partitions(crew->process); p++)
 		positions[p] = -1;
-	for (struct member *member = crew->members; member; member = member->next)
+	LIST_FOREACH(member, &crew->members, entry)
 		if (!member->ending)
 			positions[member->partition] = kafka_noted_position(member->kafka);
 }
 
 void crew_look(struct crew *crew, struct crew_view *ret)
 {
+	struct member *member;
 	size_t members = 0;
 
 	*ret = (struct crew_view){.shards = NULL};
 	pthread_mutex_lock(&crew->lock);
 	memcpy(ret->counts, crew->retired, sizeof(ret->counts));
-	for (struct member *member = crew->members; member; member = member->next)
+	LIST_FOREACH(member, &crew->members, entry)
 		members++;
 	ret->shards = memory_alloc((members + 1) * sizeof(*ret->shards));
-	for (struct member *member = crew->members; member; member = member->next) {
+	LIST_FOREACH(member, &crew->members, entry) {
 		shard_sum_counts(member->shard, ret->counts);
 		if (member->ending)
 			continue;

@@ -11,15 +11,13 @@
 
 enum { LANE_LIMIT_DEFAULT = 64 };
 
-struct line {
-	struct effect *first, *last;
-};
+TAILQ_HEAD(line, effect);
 
 struct lane {
 	struct line waiting;
 	uint32_t under_way;
 	bool ready; /* among the table's ready ones */
-	struct lane *next_ready;
+	LIST_ENTRY(lane) ready_entry;
 	size_t name_len;
 	char name[];
 };
@@ -41,7 +39,7 @@ struct effects_table {
 	void (*cancel)(void *context, uint64_t handle);
 	void *context;
 	struct map *lanes;
-	struct lane *ready; /* lanes that may have something to start */
+	LIST_HEAD(, lane) ready; /* lanes that may have something to start */
 	struct line under_way;
 	size_t waiting_count, under_way_count;
 	struct effects listed;
@@ -69,13 +67,17 @@ struct effects_table *effects_table_new(
 	table->cancel = cancel;
 	table->context = context;
 	table->lanes = map_new();
+	LIST_INIT(&table->ready);
+	TAILQ_INIT(&table->under_way);
 	return table;
 }
 
 static void line_free(struct line *line)
 {
-	for (struct effect *effect = line->first, *next; effect; effect = next) {
-		next = effect->next;
+	struct effect *effect;
+
+	while ((effect = TAILQ_FIRST(line))) {
+		TAILQ_REMOVE(line, effect, entry);
 		free(effect);
 	}
 }
@@ -100,20 +102,6 @@ void effects_table_free(struct effects_table *table)
 	free(table);
 }
 
-static void line_append(struct line *line, struct effect *effect)
-{
-	effect->next = NULL;
-	effect->previous = line->last;
-	*(line->last ? &line->last->next : &line->first) = effect;
-	line->last = effect;
-}
-
-static void line_remove(struct line *line, struct effect *effect)
-{
-	*(effect->previous ? &effect->previous->next : &line->first) = effect->next;
-	*(effect->next ? &effect->next->previous : &line->last) = effect->previous;
-}
-
 static struct lane *lane_of(struct effects_table *table, struct view name)
 {
 	struct lane *lane = map_get(table->lanes, name);
@@ -123,6 +111,7 @@ static struct lane *lane_of(struct effects_table *table, struct view name)
 		lane->name_len = name.len;
 		if (name.len)
 			memcpy(lane->name, name.data, name.len);
+		TAILQ_INIT(&lane->waiting);
 		map_put(table->lanes, name, lane);
 	}
 	return lane;
@@ -130,7 +119,7 @@ static struct lane *lane_of(struct effects_table *table, struct view name)
 
 static bool lane_can_start(const struct effects_table *table, const struct lane *lane)
 {
-	return lane->waiting.first && lane->under_way < table->lane_limit;
+	return !TAILQ_EMPTY(&lane->waiting) && lane->under_way < table->lane_limit;
 }
 
 static void lane_note_ready(struct effects_table *table, struct lane *lane)
@@ -138,13 +127,12 @@ static void lane_note_ready(struct effects_table *table, struct lane *lane)
 	if (lane->ready || !lane_can_start(table, lane))
 		return;
 	lane->ready = true;
-	lane->next_ready = table->ready;
-	table->ready = lane;
+	LIST_INSERT_HEAD(&table->ready, lane, ready_entry);
 }
 
 static void lane_drop_if_unused(struct effects_table *table, struct lane *lane)
 {
-	if (lane->ready || lane->waiting.first || lane->under_way)
+	if (lane->ready || !TAILQ_EMPTY(&lane->waiting) || lane->under_way)
 		return;
 	map_remove(table->lanes, (struct view){lane->name, lane->name_len});
 	free(lane);
@@ -153,14 +141,14 @@ static void lane_drop_if_unused(struct effects_table *table, struct lane *lane)
 static void enqueue(struct effects_table *table, struct effect *effect)
 {
 	effect->phase = EFFECT_WAITING;
-	line_append(&effect->lane->waiting, effect);
+	TAILQ_INSERT_TAIL(&effect->lane->waiting, effect, entry);
 	table->waiting_count++;
 	lane_note_ready(table, effect->lane);
 }
 
 static void dequeue(struct effects_table *table, struct effect *effect)
 {
-	line_remove(&effect->lane->waiting, effect);
+	TAILQ_REMOVE(&effect->lane->waiting, effect, entry);
 	table->waiting_count--;
 }
 
@@ -297,28 +285,26 @@ void effects_table_derive(struct effects_table *table, struct cell *cell,
 
 static struct effect *start(struct effects_table *table, struct lane *lane)
 {
-	struct effect *effect = lane->waiting.first;
+	struct effect *effect = TAILQ_FIRST(&lane->waiting);
 
 	dequeue(table, effect);
 	lane->under_way++;
 	effect->phase = EFFECT_UNDER_WAY;
-	line_append(&table->under_way, effect);
+	TAILQ_INSERT_TAIL(&table->under_way, effect, entry);
 	table->under_way_count++;
 	return effect;
 }
 
 struct effect *effects_table_take(struct effects_table *table, effects_lane_filter *early, void *context)
 {
-	for (struct lane **at = &table->ready; *at;) {
-		struct lane *lane = *at;
+	for (struct lane *lane = LIST_FIRST(&table->ready), *next; lane; lane = next) {
+		next = LIST_NEXT(lane, ready_entry);
 		if (!lane_can_start(table, lane)) {
-			*at = lane->next_ready;
+			LIST_REMOVE(lane, ready_entry);
 			lane->ready = false;
 			lane_drop_if_unused(table, lane);
-		} else if (early && !(lane->waiting.first->early &&
-		                            early(context, (struct view){lane->name, lane->name_len}))) {
-			at = &lane->next_ready;
-		} else {
+		} else if (!early || (TAILQ_FIRST(&lane->waiting)->early &&
+		                             early(context, (struct view){lane->name, lane->name_len}))) {
 			return start(table, lane);
 		}
 	}
@@ -328,7 +314,7 @@ struct effect *effects_table_take(struct effects_table *table, effects_lane_filt
 static void leave_lane(struct effects_table *table, struct effect *effect)
 {
 	assert(effect->phase != EFFECT_WAITING);
-	line_remove(&table->under_way, effect);
+	TAILQ_REMOVE(&table->under_way, effect, entry);
 	table->under_way_count--;
 	effect->lane->under_way--;
 }
@@ -359,7 +345,9 @@ void effects_table_ended(struct effects_table *table, struct effect *effect)
 
 void effects_table_cancel_all(struct effects_table *table)
 {
-	for (struct effect *effect = table->under_way.first; effect; effect = effect->next)
+	struct effect *effect;
+
+	TAILQ_FOREACH(effect, &table->under_way, entry)
 		cancel(table, effect);
 }
 

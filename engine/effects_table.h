@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /* What the states of a shard call for, per key and tag: waiting in its lane (first in, first out), then under
  * way, until its completion comes. A key is derived anew when its state changed, and only then: what is
@@ -14,8 +15,8 @@
 struct effect {
 	struct cell *cell;
 	struct lane *lane;
-	struct effect *next, *previous; /* in its lane's line, or among all that are under way */
-	uint64_t handle;                /* the effector's, while under way */
+	TAILQ_ENTRY(effect) entry; /* in its lane's line, or among all that are under way */
+	uint64_t handle;           /* the effector's, while under way */
 	enum { EFFECT_WAITING, EFFECT_UNDER_WAY, EFFECT_CANCELLED } phase;
 	bool early;
 	uint32_t tag_len;

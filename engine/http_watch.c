@@ -7,12 +7,13 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
 
 struct watched {
 	struct http_watch *watch;
-	struct watched *next, **at;
+	LIST_ENTRY(watched) entry;
 	int socket;
 	int64_t end_ms; /* INT64_MAX: for ever */
 };
@@ -21,7 +22,7 @@ struct http_watch {
 	pthread_mutex_t lock; /* everything here */
 	pthread_cond_t changed;
 	pthread_t thread;
-	struct watched *first;
+	LIST_HEAD(, watched) all;
 	bool ending;
 };
 
@@ -29,8 +30,9 @@ struct http_watch {
 static int64_t cut_off(struct http_watch *watch)
 {
 	int64_t now = clock_monotonic_ms(), earliest = INT64_MAX;
+	struct watched *watched;
 
-	for (struct watched *watched = watch->first; watched; watched = watched->next) {
+	LIST_FOREACH(watched, &watch->all, entry) {
 		if (watched->end_ms <= now) {
 			shutdown(watched->socket, SHUT_RDWR);
 			watched->end_ms = INT64_MAX;
@@ -53,7 +55,7 @@ static void wait_until(struct http_watch *watch, int64_t end_ms)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	left = left < 0 ? 0 : left;
 	end.tv_sec += left / 1000 + 1; /* up to a second late: many ends are so met in one go */
-	pthread_cond_timedwait(&watch->changed, &watch->lock, &end);
+	pthread_cond_clockwait(&watch->changed, &watch->lock, CLOCK_MONOTONIC, &end);
 }
 
 static void *run(void *context)
@@ -70,13 +72,10 @@ static void *run(void *context)
 struct http_watch *http_watch_new(void)
 {
 	struct http_watch *watch = memory_alloc(sizeof(*watch));
-	pthread_condattr_t monotonic;
 
 	pthread_mutex_init(&watch->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&watch->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&watch->changed, NULL);
+	LIST_INIT(&watch->all);
 	int failed = pthread_create(&watch->thread, NULL, run, watch);
 	assert(!failed);
 	(void)failed;
@@ -87,7 +86,7 @@ void http_watch_free(struct http_watch *watch)
 {
 	if (!watch)
 		return;
-	assert(!watch->first);
+	assert(LIST_EMPTY(&watch->all));
 	pthread_mutex_lock(&watch->lock);
 	watch->ending = true;
 	pthread_cond_signal(&watch->changed);
@@ -104,11 +103,7 @@ struct watched *http_watch_add(struct http_watch *watch, int socket, int64_t tim
 
 	*watched = (struct watched){.watch = watch, .socket = socket, .end_ms = INT64_MAX};
 	pthread_mutex_lock(&watch->lock);
-	watched->next = watch->first;
-	watched->at = &watch->first;
-	if (watched->next)
-		watched->next->at = &watched->next;
-	watch->first = watched;
+	LIST_INSERT_HEAD(&watch->all, watched, entry);
 	pthread_mutex_unlock(&watch->lock);
 	http_watch_set(watched, timeout_ms);
 	return watched;
@@ -132,9 +127,7 @@ void http_watch_remove(struct watched *watched)
 	struct http_watch *watch = watched->watch;
 
 	pthread_mutex_lock(&watch->lock);
-	*watched->at = watched->next;
-	if (watched->next)
-		watched->next->at = watched->at;
+	LIST_REMOVE(watched, entry);
 	pthread_mutex_unlock(&watch->lock);
 	free(watched);
 }

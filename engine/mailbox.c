@@ -107,16 +107,19 @@ static void notice_free(struct notice *notice)
 
 static void keep_notice(struct shard *shard, struct notice *notice)
 {
-	struct notice **at = &shard->notices;
+	struct notice *old;
 
-	while (*at && strcmp((*at)->name, notice->name) != 0)
-		at = &(*at)->next;
-	if (*at) {
-		notice->next = (*at)->next;
-		notice_free(*at);
-	}
+	TAILQ_FOREACH(old, &shard->notices, entry)
+		if (strcmp(old->name, notice->name) == 0)
+			break;
 	notice->left = shard->term ? store_count(shard->term->store) : 0;
-	*at = notice;
+	if (!old) {
+		TAILQ_INSERT_TAIL(&shard->notices, notice, entry);
+		return;
+	}
+	TAILQ_INSERT_BEFORE(old, notice, entry);
+	TAILQ_REMOVE(&shard->notices, old, entry);
+	notice_free(old);
 }
 
 static void obey(struct shard *shard, const struct control *control)
@@ -208,13 +211,15 @@ void shard_sum_counts(const struct shard *shard, uint64_t sums[COUNTS])
 
 static void free_mail(struct shard *shard)
 {
+	struct notice *notice;
+
 	shard_take_control(shard);
 	for (struct queue_item *item = queue_take_all(shard->completions), *next; item; item = next) {
 		next = item->next;
 		completion_free((struct completion *)item);
 	}
-	for (struct notice *notice = shard->notices, *next; notice; notice = next) {
-		next = notice->next;
+	while ((notice = TAILQ_FIRST(&shard->notices))) {
+		TAILQ_REMOVE(&shard->notices, notice, entry);
 		notice_free(notice);
 	}
 	queue_free(shard->completions);
@@ -241,6 +246,7 @@ struct shard *shard_new(const struct worker_spec *spec, void *shell, int32_t par
 		shard->limits.drain_ms = DRAIN_MS_DEFAULT;
 	shard->completions = queue_new();
 	shard->control = queue_new();
+	TAILQ_INIT(&shard->notices);
 	shard->outbox = outbox_new();
 	suspicion_init(&shard->suspicion, shard->limits.batch_records);
 	shard->position = -1;

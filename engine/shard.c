@@ -86,10 +86,11 @@ static enum outcome prove_ownership(struct shard *shard, struct error *err)
 static enum outcome load(struct shard *shard, struct error *err)
 {
 	struct term *term = shard->term;
+	struct notice *notice;
 
 	if (term_load(term, err) != STATUS_OK)
 		return OUTCOME_REFUSED;
-	for (struct notice *notice = shard->notices; notice; notice = notice->next)
+	TAILQ_FOREACH(notice, &shard->notices, entry)
 		notice->left = store_count(term->store);
 	const struct progress *progress = &term->progress;
 	struct view last = {NULL, 0};

@@ -9,6 +9,7 @@
 #include "engine/term.h"
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 /* The shard's own files only: shard.c is its life, batch.c what one transaction takes in, mailbox.c what
  * other threads may do. */
@@ -27,7 +28,7 @@ struct completion {
 
 /* A notice, and how many states still have to be told: those below left, from the last to the first. */
 struct notice {
-	struct notice *next;
+	TAILQ_ENTRY(notice) entry;
 	char *name;
 	struct view bytes;
 	size_t left;
@@ -67,7 +68,7 @@ struct shard {
 	/* kept from term to term */
 	struct outbox *outbox;
 	struct suspicion suspicion;
-	struct notice *notices;
+	TAILQ_HEAD(notices, notice) notices; /* the last one of each name */
 	uint64_t term_count;
 	bool hushed, ended;
 

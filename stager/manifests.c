@@ -7,9 +7,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 struct entry {
-	struct entry *newer, *older;
+	TAILQ_ENTRY(entry) by_use;
 	char key[32];
 	size_t bytes;
 	struct manifest *manifest;
@@ -18,7 +19,7 @@ struct entry {
 struct manifests {
 	pthread_mutex_t lock;
 	struct map *by_key;
-	struct entry *newest, *oldest;
+	TAILQ_HEAD(entries, entry) used; /* the most recently first */
 	size_t bytes, bytes_max;
 };
 
@@ -28,6 +29,7 @@ struct manifests *manifests_new(size_t bytes_max)
 
 	pthread_mutex_init(&manifests->lock, NULL);
 	manifests->by_key = map_new();
+	TAILQ_INIT(&manifests->used);
 	manifests->bytes_max = bytes_max;
 	return manifests;
 }
@@ -70,23 +72,9 @@ static struct view make_key(struct position position, char key[32])
 	return view_text(key);
 }
 
-static void list_remove(struct manifests *manifests, struct entry *entry)
-{
-	*(entry->newer ? &entry->newer->older : &manifests->newest) = entry->older;
-	*(entry->older ? &entry->older->newer : &manifests->oldest) = entry->newer;
-	entry->newer = entry->older = NULL;
-}
-
-static void list_add(struct manifests *manifests, struct entry *entry)
-{
-	entry->older = manifests->newest;
-	*(manifests->newest ? &manifests->newest->newer : &manifests->oldest) = entry;
-	manifests->newest = entry;
-}
-
 static void forget(struct manifests *manifests, struct entry *entry)
 {
-	list_remove(manifests, entry);
+	TAILQ_REMOVE(&manifests->used, entry, by_use);
 	map_remove(manifests->by_key, view_text(entry->key));
 	manifests->bytes -= entry->bytes;
 	entry_free(entry);
@@ -101,10 +89,10 @@ static void add(
 	entry->bytes = bytes;
 	entry->manifest = manifest_ref(manifest);
 	map_put(manifests->by_key, key, entry);
-	list_add(manifests, entry);
+	TAILQ_INSERT_HEAD(&manifests->used, entry, by_use);
 	manifests->bytes += bytes;
 	while (manifests->bytes > manifests->bytes_max)
-		forget(manifests, manifests->oldest);
+		forget(manifests, TAILQ_LAST(&manifests->used, entries));
 }
 
 void manifests_put(struct manifests *manifests, struct position position, struct manifest *manifest)
@@ -129,8 +117,8 @@ struct manifest *manifests_get(struct manifests *manifests, struct position posi
 	pthread_mutex_lock(&manifests->lock);
 	entry = map_get(manifests->by_key, make_key(position, key));
 	if (entry != NULL) {
-		list_remove(manifests, entry);
-		list_add(manifests, entry);
+		TAILQ_REMOVE(&manifests->used, entry, by_use);
+		TAILQ_INSERT_HEAD(&manifests->used, entry, by_use);
 		manifest = manifest_ref(entry->manifest);
 	}
 	pthread_mutex_unlock(&manifests->lock);

@@ -3,15 +3,17 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <time.h>
 
 struct permit {
 	uint64_t number;
 	int64_t taken_ms;
-	struct permit *next; /* a later one */
+	TAILQ_ENTRY(permit) entry;
 };
 
 struct permits {
@@ -20,19 +22,16 @@ struct permits {
 	int limit;
 	int64_t lend_ms;
 	uint64_t last_ticket, serving; /* waiters pass in the order of their tickets */
-	struct permit *held;           /* oldest first */
+	TAILQ_HEAD(, permit) held;     /* oldest first */
 };
 
 struct permits *permits_new(int limit, int64_t lend_ms)
 {
 	struct permits *permits = memory_alloc(sizeof(*permits));
-	pthread_condattr_t monotonic;
 
 	pthread_mutex_init(&permits->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&permits->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&permits->changed, NULL);
+	TAILQ_INIT(&permits->held);
 	permits->limit = limit;
 	permits->lend_ms = lend_ms;
 	permits->serving = 1;
@@ -52,9 +51,10 @@ void permits_free(struct permits *permits)
 static int64_t wait_for_room(const struct permits *permits)
 {
 	int64_t lent_before = clock_monotonic_ms() - permits->lend_ms, oldest = 0;
+	const struct permit *permit;
 	int count = 0;
 
-	for (const struct permit *permit = permits->held; permit; permit = permit->next) {
+	TAILQ_FOREACH(permit, &permits->held, entry) {
 		if (permit->taken_ms <= lent_before)
 			continue;
 		if (count++ == 0)
@@ -74,17 +74,15 @@ static void wait_changed(struct permits *permits, int64_t ms)
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
-	pthread_cond_timedwait(&permits->changed, &permits->lock, &until);
+	pthread_cond_clockwait(&permits->changed, &permits->lock, CLOCK_MONOTONIC, &until);
 }
 
 static void hold(struct permits *permits, uint64_t number)
 {
-	struct permit *permit = memory_alloc(sizeof(*permit)), **at = &permits->held;
+	struct permit *permit = memory_alloc(sizeof(*permit));
 
 	*permit = (struct permit){.number = number, .taken_ms = clock_monotonic_ms()};
-	while (*at)
-		at = &(*at)->next;
-	*at = permit;
+	TAILQ_INSERT_TAIL(&permits->held, permit, entry);
 }
 
 uint64_t permits_take(struct permits *permits)
@@ -106,15 +104,15 @@ uint64_t permits_take(struct permits *permits)
 
 void permits_give(struct permits *permits, uint64_t number)
 {
+	struct permit *permit;
+
 	pthread_mutex_lock(&permits->lock);
-	for (struct permit **at = &permits->held; *at; at = &(*at)->next) {
-		if ((*at)->number == number) {
-			struct permit *given = *at;
-			*at = given->next;
-			free(given);
+	TAILQ_FOREACH(permit, &permits->held, entry)
+		if (permit->number == number)
 			break;
-		}
-	}
+	assert(permit);
+	TAILQ_REMOVE(&permits->held, permit, entry);
+	free(permit);
 	pthread_cond_broadcast(&permits->changed);
 	pthread_mutex_unlock(&permits->lock);
 }
