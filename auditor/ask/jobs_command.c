@@ -11,6 +11,7 @@
 #include "command/moment.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PACKAGE_OPTION                                                                                       \
@@ -80,21 +81,19 @@ static enum status read_state(const struct options *options, const char **ret, s
 	return STATUS_OK;
 }
 
-/* The jobs asked for, as one of jobs.h's tables or as JSON; none: these words. Ends the asking. */
+/* The jobs asked for, as one of jobs.h's tables or as JSON; none: these words. */
 static enum status list(struct asked *asked, const struct jobs_asked *jobs,
         enum status (*print)(
                 struct query *query, int64_t now_ms, FILE *out, size_t *ret_count, struct error *err),
-        const char *none, struct error *err)
+        const char *none, size_t *ret_count, struct error *err)
 {
 	struct query *query = jobs_ask(asked->database, jobs);
-	size_t count;
-	enum status status = asked->json ? rows_print_json(query, NULL, stdout, &count, err)
-	                                 : print(query, asked->now_ms, stdout, &count, err);
+	enum status status = asked->json ? rows_print_json(query, NULL, stdout, ret_count, err)
+	                                 : print(query, asked->now_ms, stdout, ret_count, err);
 
-	if (status == STATUS_OK && !count && !asked->json)
+	if (status == STATUS_OK && !*ret_count && !asked->json)
 		puts(none);
 	query_free(query);
-	database_close(asked->database);
 	return status;
 }
 
@@ -107,9 +106,13 @@ static enum status list_jobs(const struct options *options, struct error *err)
 		return err->status;
 	if (read_history(options, &asked, err) != STATUS_OK)
 		return err->status;
-	return list(&asked, &jobs, jobs_print,
+	size_t count;
+	enum status status = list(&asked, &jobs, jobs_print,
 	        jobs.state ? "There is no such job." : "No job is open: all have ended (--all shows them).",
-	        err);
+	        &count, err);
+
+	database_close(asked.database);
+	return status;
 }
 
 int run_jobs(int argc, char **argv)
@@ -142,6 +145,19 @@ static const struct command_spec held_command = {
         .kafka = true,
 };
 
+/* Nobody is to take silence about the young for an answer about all. */
+static enum status tell_younger(const struct asked *asked, struct error *err)
+{
+	int64_t held;
+	enum status status =
+	        database_number(asked->database, "SELECT count(*) FROM job WHERE state = 'held'", &held, err);
+
+	if (status == STATUS_OK && held)
+		fprintf(stderr, "%" PRId64 " %s held, for less (leave out --older-than to see %s).\n", held,
+		        held == 1 ? "is" : "are", held == 1 ? "it" : "them");
+	return status;
+}
+
 static enum status list_held(const struct options *options, struct error *err)
 {
 	struct jobs_asked jobs = {
@@ -155,8 +171,14 @@ static enum status list_held(const struct options *options, struct error *err)
 		return err->status;
 	if (older_ms)
 		jobs.held_before_ms = asked.now_ms - older_ms;
-	return list(&asked, &jobs, jobs_print_held,
-	        older_ms ? "Nothing has been held for so long." : "Nothing is held.", err);
+	size_t count;
+	enum status status = list(&asked, &jobs, jobs_print_held,
+	        older_ms ? "Nothing has been held for so long." : "Nothing is held.", &count, err);
+
+	if (status == STATUS_OK && !count && older_ms && !asked.json)
+		status = tell_younger(&asked, err);
+	database_close(asked.database);
+	return status;
 }
 
 int run_held(int argc, char **argv)

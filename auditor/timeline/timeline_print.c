@@ -34,7 +34,7 @@ static int place_width(const struct timeline *timeline, const struct timeline_vi
 	return (int)widest;
 }
 
-/* The day's date, where it is another than the last event's. */
+/* The day's date, where it is another than that of the latest event so far. */
 static void put_day(const struct timeline_view *view, int64_t last_ms, int64_t ms)
 {
 	char last[TIMESTAMP_SIZE], at[TIMESTAMP_SIZE];
@@ -56,8 +56,9 @@ static void put_event(const struct timeline_view *view, const struct timeline_ev
 	char at[TIMESTAMP_SIZE], after[SPAN_SIZE + 1] = "";
 
 	timestamp_format(event->time_ms, at);
-	if (last_ms && event->time_ms > last_ms)
-		snprintf(after, sizeof(after), "+%s", span_text(event->time_ms - last_ms));
+	if (last_ms && event->time_ms != last_ms)
+		snprintf(after, sizeof(after), "%c%s", event->time_ms > last_ms ? '+' : '-',
+		        span_text(llabs(event->time_ms - last_ms)));
 	fprintf(view->out, "%.12s  %-*s  ", at + 11, AFTER_WIDTH, after);
 	paint(view, COLOUR_DIM);
 	fprintf(view->out, "%-*s  ", places, place_text(event->topic, event->position));
@@ -92,12 +93,26 @@ static void spare_why(struct map *told, const struct timeline_event *event, stru
 	free(last);
 }
 
+static void put_why_back(const struct timeline_view *view)
+{
+	static const char words[] =
+	        "A time with a minus is before that of a line above: what one transaction writes to several "
+	        "topics their brokers stamp each for itself. Causes are told before what follows from them.";
+
+	fputc('\n', view->out);
+	paint(view, COLOUR_DIM);
+	paragraph_print(view->out, words, 0, 0, view->width);
+	paint(view, COLOUR_OFF);
+	fputc('\n', view->out);
+}
+
 void timeline_print_events(const struct timeline *timeline, const struct timeline_view *view)
 {
 	struct map *told = map_new();
 	struct timeline_words words;
 	int places = place_width(timeline, view);
-	int64_t last_ms = 0;
+	int64_t last_ms = 0; /* the latest so far */
+	bool back = false;
 
 	timeline_words_init(&words);
 	for (size_t i = 0; i < timeline_count(timeline); i++) {
@@ -105,12 +120,16 @@ void timeline_print_events(const struct timeline *timeline, const struct timelin
 
 		if (!view->shown[i] || event->echo)
 			continue;
-		put_day(view, last_ms, event->time_ms);
+		if (event->time_ms >= last_ms)
+			put_day(view, last_ms, event->time_ms);
 		timeline_words_of(timeline, event, &words);
 		spare_why(told, event, &words);
 		put_event(view, event, &words, last_ms, places);
-		last_ms = event->time_ms;
+		back = back || event->time_ms < last_ms;
+		last_ms = event->time_ms > last_ms ? event->time_ms : last_ms;
 	}
+	if (back)
+		put_why_back(view);
 	timeline_words_release(&words);
 	map_free(told, free);
 }

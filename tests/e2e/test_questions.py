@@ -63,7 +63,11 @@ def test_an_update_before_its_create_is_told_as_held_and_its_state_at_each_momen
     assert found[0]["deadline"] > found[0]["held"]
     words = ask(pipeline, "held")
     assert "update HELLO 1.0" in words and "its create, which was not sent yet" in words
-    assert ask(pipeline, "held", "--older-than", "PT1H") == "Nothing has been held for so long.\n"
+    none = pipeline.run("holdpoint-auditor", "held", "--older-than", "PT1H", *pipeline.common())
+    assert (none.stdout, none.stderr) == ("Nothing has been held for so long.\n",
+                                          "1 is held, for less (leave out --older-than to see it).\n")
+    none = pipeline.run("holdpoint-auditor", "held", "--older-than", "PT1H", "--json", *pipeline.common())
+    assert (none.stdout, none.stderr) == ("", "")
     assert ask_json(pipeline, "jobs") == found
     time.sleep(1.0)  # so that the hold has a length
     pipeline.publish(create)

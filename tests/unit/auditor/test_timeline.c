@@ -287,10 +287,34 @@ Test(timeline_print_events, tells_the_story, .init = begin, .fini = end)
 	        "1.5 kB, "
 	        "read back\n"
 	        "00:00:22.500               staged/0@1   ▸ paris: 1.0 released for u-1, held 12.4 s\n"
-	        "00:00:22.490               status/0@6   ✓ c-1 completed after 2.4 s\n"
-	        "00:00:22.700  +210 ms      updated/0@0  ✓ paris: 1.0 is current, 200 ms after its release\n"
-	        "00:00:22.710  +10 ms       status/0@8   ✓ u-1 completed after 12.7 s, held 12.4 s of it\n",
+	        "00:00:22.490  -10 ms       status/0@6   ✓ c-1 completed after 2.4 s\n"
+	        "00:00:22.700  +200 ms      updated/0@0  ✓ paris: 1.0 is current, 200 ms after its release\n"
+	        "00:00:22.710  +10 ms       status/0@8   ✓ u-1 completed after 12.7 s, held 12.4 s of it\n"
+	        "\nA time with a minus is before that of a line above: what one transaction writes to "
+	        "several "
+	        "topics their brokers stamp each for itself. Causes are told before what follows from "
+	        "them.\n",
 	        "%s", text);
+	free(text);
+}
+
+Test(timeline_print_events, heads_a_day_once_and_explains_only_a_clock_that_goes_back, .init = begin,
+        .fini = end)
+{
+	enum { MIDNIGHT = 86400000 };
+	bool all[3] = {true, true, true};
+
+	add(update_of(FACT_RELEASE, LOG_STAGED, MIDNIGHT - 1));
+	add(status_of("u-1", 0, "accepted", MIDNIGHT));
+	timeline_order(timeline);
+	char *text = shown(all, 0, false);
+	cr_expect(strncmp(text, "1970-01-02\n00:00:00.000  ", 25) == 0, "%s", text);
+	cr_expect(strstr(text, "\n23:59:59.999  -1 ms "), "%s", text);
+	cr_expect(strstr(text, "\nA time with a minus"), "%s", text);
+	free(text);
+	all[1] = false;
+	text = shown(all, 0, false);
+	cr_expect_not(strstr(text, "minus"), "%s", text);
 	free(text);
 }
 
