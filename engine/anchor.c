@@ -6,10 +6,25 @@
 
 enum { UNHURRIED_MS = 15000, OVERDUE_MS = 30000 };
 
-void anchor_set(struct anchor *anchor, const struct progress *progress)
+static bool has_record(const struct progress *progress)
 {
+	return progress->last >= 0 && progress->fingerprint[0];
+}
+
+static void be_sure_of(struct anchor *anchor, const struct progress *progress)
+{
+	anchor->changed = anchor->changed || progress->last != anchor->progress.last;
 	anchor->progress = *progress;
 	anchor->sure_ms = clock_monotonic_ms();
+}
+
+void anchor_begin(struct anchor *anchor, const struct progress *written, const struct progress *progress)
+{
+	*anchor = (struct anchor){.progress = *written};
+	be_sure_of(anchor, has_record(written) ? written : progress);
+	if (anchor->progress.last != progress->last)
+		anchor->sure_ms -= OVERDUE_MS +
+		                   1; /* who was here before may have read another log just before its end */
 }
 
 static bool is_due(const struct anchor *anchor, const struct progress *progress, bool is_awaited)
@@ -34,13 +49,16 @@ enum outcome anchor_check(struct anchor *anchor, const struct progress *progress
 	struct record record;
 	bool found = false;
 
+	if (!has_record(&anchor->progress)) { /* the first that is applied is what all later ones follow */
+		if (has_record(progress))
+			be_sure_of(anchor, progress);
+		return OUTCOME_OK;
+	}
 	if (!is_due(anchor, progress, is_awaited))
 		return OUTCOME_OK;
-	if (anchor->progress.last >= 0 && anchor->progress.fingerprint[0]) {
-		enum outcome outcome = kafka_recall(kafka, anchor->progress.last, &record, &found, err);
-		if (outcome != OUTCOME_OK) /* who is told to end finds out by itself */
-			return outcome == OUTCOME_ENDED ? OUTCOME_OK : outcome;
-	}
+	enum outcome outcome = kafka_recall(kafka, anchor->progress.last, &record, &found, err);
+	if (outcome != OUTCOME_OK) /* who is told to end finds out by itself */
+		return outcome == OUTCOME_ENDED ? OUTCOME_OK : outcome;
 	if (found && is_another(anchor, &record)) {
 		error_set(err, STATUS_FATAL, "log_recreated",
 		        "the input was deleted and made anew while it was read: the record at offset %lld is "
@@ -48,6 +66,6 @@ enum outcome anchor_check(struct anchor *anchor, const struct progress *progress
 		        (long long)anchor->progress.last);
 		return OUTCOME_REFUSED;
 	}
-	anchor_set(anchor, progress);
+	be_sure_of(anchor, progress);
 	return OUTCOME_OK;
 }

@@ -28,14 +28,16 @@ enum status progress_parse(struct view value, struct progress *ret, struct error
 		memcpy(text, value.data, value.len);
 	if (sscanf(text, "%d", &schema) == 1 && schema > PROGRESS_SCHEMA)
 		return error_set(err, STATUS_FATAL, "state_newer",
-		        "the row @position has schema %d, this program knows %d: a newer version wrote this "
+		        "the row @position or @anchor has schema %d, this program knows %d: a newer version "
+		        "wrote this "
 		        "state, run that one",
 		        schema, PROGRESS_SCHEMA);
 	int found = sscanf(text, "%d %" SCNd64 " %" SCNd64 " %32s%n", &schema, &progress.next, &progress.last,
 	        progress.fingerprint, &end);
 	if (found != 4 || (size_t)end != value.len || schema != PROGRESS_SCHEMA || progress.next < -1)
 		return error_set(err, STATUS_FATAL, "state_damaged",
-		        "the row @position reads \"%.40s\", which no version wrote: restore the changelog, "
+		        "the row @position or @anchor reads \"%.40s\", which no version wrote: restore the "
+		        "changelog, "
 		        "or "
 		        "find out what else writes to it",
 		        text);

@@ -83,6 +83,11 @@ static enum outcome prove_ownership(struct shard *shard, struct error *err)
 	return commit(shard, err);
 }
 
+static enum outcome check_log(struct shard *shard, bool is_awaited, struct error *err)
+{
+	return anchor_check(&shard->anchor, &shard->term->progress, is_awaited, shard->kafka, err);
+}
+
 static enum outcome load(struct shard *shard, struct error *err)
 {
 	struct term *term = shard->term;
@@ -97,8 +102,9 @@ static enum outcome load(struct shard *shard, struct error *err)
 	if (progress->fingerprint[0])
 		last = view_text(progress->fingerprint);
 	shard->chunk_next = progress->next;
-	anchor_set(&shard->anchor, progress);
-	return kafka_open_input(shard->kafka, progress->next, progress->last, last, err);
+	anchor_begin(&shard->anchor, &term->anchor, progress);
+	enum outcome outcome = kafka_open_input(shard->kafka, progress->next, progress->last, last, err);
+	return outcome == OUTCOME_OK ? check_log(shard, true, err) : outcome;
 }
 
 static bool is_proof_old(const struct shard *shard)
@@ -222,29 +228,35 @@ static void count_batch(struct shard *shard)
 		kafka_note_position(shard->kafka, shard->term->progress.next);
 }
 
+static void add_progress(struct shard *shard)
+{
+	char text[PROGRESS_TEXT_SIZE];
+
+	progress_format(&shard->term->progress, text);
+	outbox_engine_row(shard->outbox, PROGRESS_ROW, view_text(text));
+	if (!shard->anchor.changed)
+		return;
+	progress_format(&shard->anchor.progress, text);
+	outbox_engine_row(shard->outbox, ANCHOR_ROW, view_text(text));
+}
+
 /* One transaction: all outputs, all changed rows, and how far the input is applied. */
 static enum outcome commit_batch(struct shard *shard, struct error *err)
 {
-	char position[PROGRESS_TEXT_SIZE];
-
 	if (outbox_is_overfull(shard->outbox)) {
 		error_set(err, STATUS_REJECT, "outbox_overfull",
 		        "what follows from one event does not fit into a transaction");
 		return note_failure(shard, true, err);
 	}
-	progress_format(&shard->term->progress, position);
-	outbox_engine_row(shard->outbox, PROGRESS_ROW, view_text(position));
+	add_progress(shard);
 	enum outcome outcome = commit(shard, err);
 	if (outcome == OUTCOME_LOST)
 		return note_failure(shard, err->status == STATUS_REJECT, err);
-	if (outcome == OUTCOME_OK)
+	if (outcome == OUTCOME_OK) {
+		shard->anchor.changed = false;
 		count_batch(shard);
+	}
 	return outcome;
-}
-
-static enum outcome check_log(struct shard *shard, bool is_awaited, struct error *err)
-{
-	return anchor_check(&shard->anchor, &shard->term->progress, is_awaited, shard->kafka, err);
 }
 
 /* What the batch says is settled, and its early effects are started. */

@@ -1,6 +1,7 @@
 #include "engine/term.h"
 
 #include "base/memory.h"
+#include "engine/anchor.h"
 #include "engine/route.h"
 #include "engine/rows.h"
 
@@ -18,6 +19,7 @@ struct term *term_new(const struct worker_spec *spec, void *shell, int32_t parti
 	term->number = number;
 	term->claim.partition = partition;
 	progress_init(&term->progress);
+	progress_init(&term->anchor);
 	term->store = store_new();
 	term->timers = timers_new();
 	term->effects = effects_table_new(lane_limit, spec->effector.cancel, shell);
@@ -272,6 +274,8 @@ static enum status load_own(struct term *term, struct error *err)
 	while (status == STATUS_OK && rows_next(term->rows, 0, &cursor, &key, &value))
 		if (view_is(key, PROGRESS_ROW))
 			status = progress_parse(value, &term->progress, err);
+		else if (view_is(key, ANCHOR_ROW))
+			status = progress_parse(value, &term->anchor, err);
 		else if (key.len == 0 || key.data[0] != '@') /* @claim, @run, @genesis say nothing to us */
 			status = error_set(err, STATUS_FATAL, "state_damaged",
 			        "the changelog has a row \"%.*s\", which no version wrote: "

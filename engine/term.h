@@ -17,7 +17,7 @@ struct term {
 	void *shell;
 	uint64_t number; /* of the shard's terms */
 	struct claim claim;
-	struct progress progress;
+	struct progress progress, anchor; /* anchor: see engine/anchor.h */
 	struct store *store;
 	struct timers *timers;
 	struct effects_table *effects;

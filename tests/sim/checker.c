@@ -9,7 +9,7 @@
 enum { HISTORY_MAX = 1024 };
 
 static struct {
-	bool far_deadlines, rejects;
+	bool far_deadlines, rejects, log_is_lost;
 	int dead_point;
 	struct version_model {
 		bool known, other;
@@ -42,7 +42,7 @@ void checker_begin(bool far_deadlines, int dead_point)
 	memset(checker.versions, 0, sizeof(checker.versions));
 	checker.sealing_count = checker.pointing_count = 0;
 	checker.read_at = checker.settled_at = checker.settled_pointings = 0;
-	checker.settled = false;
+	checker.settled = checker.log_is_lost = false;
 	checker.awaited_offset = -1;
 	checker.missing.what = "";
 	checker.far_deadlines = far_deadlines;
@@ -51,7 +51,17 @@ void checker_begin(bool far_deadlines, int dead_point)
 	facts_begin();
 }
 
-static void read_on(void)
+void checker_log_is_lost(void)
+{
+	checker.log_is_lost = true;
+}
+
+bool checker_log_was_lost(void)
+{
+	return checker.log_is_lost;
+}
+
+void checker_read(void)
 {
 	if (checker.read_at == log_transactions())
 		return;
@@ -166,7 +176,9 @@ void checker_transfer_begins(int point, int package, int version)
 {
 	int32_t partition = package_partition(package);
 
-	read_on();
+	checker_read();
+	if (checker.log_is_lost)
+		return;
 	for (int64_t offset = 0; offset < log_end(LOG_JOBS, partition); offset++) {
 		const struct job_fact *job = job_fact(partition, offset);
 		if (job->accepted && job->sent->content && job->sent->package == package &&
@@ -227,6 +239,8 @@ void checker_staged(const struct staged_fact *fact, int32_t partition, int64_t o
 		world_violation("staged", "staged/%d@%lld: %s %s never lay whole on %s %s", (int)partition,
 		        (long long)offset, package_names[fact->package], version_names[fact->version],
 		        point_names[fact->point], fact->dp_id);
+	if (checker.log_is_lost)
+		return;
 	if (!version->known ||
 	        strcmp(fact->digest, workload_digest(fact->package, fact->version, version->other)) != 0)
 		world_violation("staged", "staged/%d@%lld has content that no job brought", (int)partition,
@@ -246,6 +260,8 @@ void checker_released(const struct staged_fact *fact, struct job_fact *job, int3
 	if (before >= 0 && staged_fact(partition, before)->job_offset >= fact->job_offset)
 		world_violation("I4", "the release at staged/%d@%lld is of an older job than the one at %lld",
 		        (int)partition, (long long)offset, (long long)before);
+	if (checker.log_is_lost)
+		return;
 	if (job->expected != EXPECT_ACCEPTED || !job->sent->update || job->sent->version != fact->version ||
 	        job->sent->package != fact->package)
 		world_violation("release", "staged/%d@%lld releases what no job asked for", (int)partition,
@@ -295,7 +311,7 @@ void checker_pointer_moves(
 	const struct sim_content *content = &here->contents[package][to->version];
 	struct pointing *pointing = &checker.pointings[checker.pointing_count];
 
-	read_on();
+	checker_read();
 	const struct staged_fact *release = staged_fact(to->partition, to->fence);
 	if (release->kind != IS_RELEASE || strcmp(release->id, to->release_id) != 0 ||
 	        release->package != package || release->version != to->version || release->point != point)
@@ -440,7 +456,7 @@ bool checker_is_settled(const char **ret_words)
 	uint64_t now = log_transactions();
 
 	if (checker.settled_at != now + 1 || checker.settled_pointings != checker.pointing_count) {
-		read_on();
+		checker_read();
 		checker.settled = is_settled();
 		checker.settled_at = now + 1;
 		checker.settled_pointings = checker.pointing_count;
@@ -452,6 +468,6 @@ bool checker_is_settled(const char **ret_words)
 
 void checker_judge(void)
 {
-	read_on();
+	checker_read();
 	judge_all(&(struct judge_terms){.far_deadlines = checker.far_deadlines, .rejects = checker.rejects});
 }

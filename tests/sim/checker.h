@@ -14,6 +14,13 @@ void checker_begin(bool far_deadlines, int dead_point);
 bool checker_is_settled(const char **ret_words);
 void checker_judge(void); /* the whole, once it has settled */
 
+/* What a log of jobs says is no longer what was sent: from now on only pointers and releases are judged, as
+ * they happen.
+ */
+void checker_log_is_lost(void);
+bool checker_log_was_lost(void);
+void checker_read(void); /* what has been committed since */
+
 /* As they happen. */
 void checker_pointer_moves(
         int point, int package, const struct sim_pointer *from, const struct sim_pointer *to, bool zombie);

@@ -379,7 +379,7 @@ static void read_status(const struct log_record *record, int32_t partition)
 		struct job_fact *job = job_fact(partition, position_of(record->value, "duplicate").offset);
 		mark(MARK_job_duplicate);
 		job->duplicates++;
-		if (job->expected == EXPECT_DUPLICATE &&
+		if (job->expected == EXPECT_DUPLICATE && !checker_log_was_lost() &&
 		        position_of(record->value, "original").offset != job->duplicate_of)
 			world_violation("duplicate", "it names another original than %lld",
 			        (long long)job->duplicate_of);
@@ -435,7 +435,7 @@ static void read_dead(const struct log_record *record)
 	}
 	bool job = strcmp(topic, log_name(LOG_JOBS)) == 0;
 	const struct log_record *dead = log_at(job ? LOG_JOBS : LOG_STAGED, atoi(partition), atoll(offset));
-	if (!dead || !is_identical(dead, record))
+	if (!dead || (!is_identical(dead, record) && !(job && checker_log_was_lost())))
 		world_violation("poison", "the dead letter of %s/%s@%s is not byte-identical", topic,
 		        partition, offset);
 	else if (job)

@@ -16,6 +16,8 @@ struct log {
 enum { PRODUCERS = 2 * PARTITIONS };
 
 static struct log logs[LOG_TOPICS][PARTITIONS];
+static struct log_record *buried; /* gone from their logs, but perhaps just read */
+static size_t buried_count, buried_capacity;
 static uint64_t epochs[PRODUCERS], ended_transactions;
 /* 1 + offset of the first record of a producer's open transaction; 0: none */
 static int64_t opened[PRODUCERS][LOG_TOPICS][PARTITIONS];
@@ -59,10 +61,39 @@ static void record_release(struct log_record *record)
 	record->header_count = 0;
 }
 
-void log_recreate(enum log_topic topic, int32_t partition)
+static void bury(struct log_record *record)
+{
+	if (buried_count == buried_capacity) {
+		buried_capacity = buried_capacity ? 2 * buried_capacity : 64;
+		buried = memory_resize(buried, buried_capacity * sizeof(*buried));
+	}
+	buried[buried_count++] = *record;
+	record->bytes = NULL;
+	record->key = record->value = (struct view){NULL, 0};
+	record->header_count = 0;
+}
+
+void log_shorten(enum log_topic topic, int32_t partition, int64_t end)
 {
 	struct log *log = &logs[topic][partition];
 
+	while ((int64_t)log->count > end)
+		bury(&log->records[--log->count]);
+	if (log->stable > log->count)
+		log->stable = log->count;
+	for (int producer = 0; producer < PRODUCERS; producer++)
+		if (opened[producer][topic][partition] > end)
+			opened[producer][topic][partition] = 0;
+}
+
+void log_recreate(enum log_topic topic, int32_t partition)
+{
+	log_shorten(topic, partition, 0);
+	logs[topic][partition].start = 0;
+}
+
+static void log_release(struct log *log)
+{
 	for (size_t i = 0; i < log->count; i++)
 		record_release(&log->records[i]);
 	free(log->records);
@@ -73,7 +104,12 @@ void logs_end(void)
 {
 	for (int topic = 0; topic < LOG_TOPICS; topic++)
 		for (int partition = 0; partition < PARTITIONS; partition++)
-			log_recreate((enum log_topic)topic, partition);
+			log_release(&logs[topic][partition]);
+	while (buried_count)
+		record_release(&buried[--buried_count]);
+	free(buried);
+	buried = NULL;
+	buried_capacity = 0;
 }
 
 void log_truncate(enum log_topic topic, int32_t partition, int64_t first_left)
@@ -81,7 +117,7 @@ void log_truncate(enum log_topic topic, int32_t partition, int64_t first_left)
 	struct log *log = &logs[topic][partition];
 
 	for (int64_t i = log->start; i < first_left; i++) {
-		record_release(&log->records[i]);
+		bury(&log->records[i]);
 		log->records[i].state = LOG_COMPACTED;
 	}
 	log->start = first_left;

@@ -65,7 +65,9 @@ uint64_t log_transactions(void);                     /* how many have ended */
 /* Keeps only the newest committed record of each key below the first open one, tombstones included. */
 void log_compact(enum log_topic topic, int32_t partition);
 
-/* What befalls a topic: its first records are deleted, or it is made anew, empty. */
+/* What befalls a topic: its first records are deleted, its last ones lost, or it is made anew, empty. What
+ * somebody has just read of them stays valid. */
+void log_shorten(enum log_topic topic, int32_t partition, int64_t end);
 void log_truncate(enum log_topic topic, int32_t partition, int64_t first_left);
 void log_recreate(enum log_topic topic, int32_t partition);
 

@@ -25,7 +25,8 @@
 	mark(transfer_answer_lost) mark(transfer_by_two) mark(transfer_canceled) \
 	mark(transfer_of_a_zombie) mark(transfer_of_the_dead) mark(transfer_ok) \
 	mark(transfer_reject) mark(transfer_retry) mark(content_stored_short) mark(content_torn) \
-	mark(content_mended) mark(seal_read_short) mark(pointer_answer_lost) mark(pointer_canceled) \
+	mark(content_mended) mark(seal_read_short) mark(log_made_anew) mark(log_cut_short) \
+	mark(log_deleted_unread) mark(log_read_on) mark(log_refused) mark(pointer_answer_lost) mark(pointer_canceled) \
 	mark(pointer_locked) mark(pointer_newer) mark(pointer_of_a_zombie) \
 	mark(pointer_of_the_dead) mark(pointer_read_other) mark(pointer_set) mark(pointer_unknown) \
 	mark(pointer_went_back_unfenced) mark(pair_checked) mark(pair_put_away)

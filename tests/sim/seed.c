@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/logs.h"
+#include "tests/sim/lost_log.h"
 #include "tests/sim/marks.h"
 #include "tests/sim/pair.h"
 #include "tests/sim/sim_distribution.h"
@@ -22,8 +23,8 @@ enum fault { CRASH, STOP, STALL, REBALANCE, UNREACHABLE, REPLACE, FAULTS };
 
 static struct story {
 	unsigned weights[FAULTS];
-	int64_t pace_ms, heal_at;
-	bool far_deadlines, healed;
+	int64_t pace_ms, healed_ms;
+	bool far_deadlines, healed, ends;
 	int dead_point; /* its fault is never mended; -1: none */
 } story;
 
@@ -39,7 +40,7 @@ static struct options *options_of[2];
 	trouble(pointer_answer_lost) trouble(pointer_locked) trouble(slow_operation) trouble(late_group) \
 	trouble(compaction) trouble(strike_in_call) trouble(strike_in_operation) trouble(crash) \
 	trouble(stop) trouble(stall) trouble(rebalance) trouble(unreachable) trouble(replace) \
-	trouble(misrouted) trouble(bad) trouble(duplicates) trouble(conflicts) trouble(forged)
+	trouble(lost_log) trouble(misrouted) trouble(bad) trouble(duplicates) trouble(conflicts) trouble(forged)
 /* clang-format on */
 
 enum trouble {
@@ -118,7 +119,7 @@ static void start_again(void *context)
 {
 	int process = *(int *)context;
 
-	if (!worker_is_up(process))
+	if (!worker_is_up(process) && !story.ends)
 		worker_start(process);
 }
 
@@ -152,6 +153,12 @@ static void crash(int process)
 	world_after(world_between(100, 12000), start_again, number(process));
 }
 
+static void restart(int process)
+{
+	worker_stop(process);
+	world_after(world_between(100, 12000), start_again, number(process));
+}
+
 static void strike(void *context)
 {
 	int process = *(int *)context;
@@ -182,8 +189,7 @@ static void happen(enum fault fault)
 		if (!worker_is_up(process) || world_is_stalled(process))
 			return;
 		mark(MARK_planned_restart);
-		worker_stop(process);
-		world_after(world_between(100, 12000), start_again, number(process));
+		restart(process);
 		break;
 	case STALL:
 		if (worker_is_up(process))
@@ -233,6 +239,8 @@ static void heal(void *context)
 	(void)context;
 	world_trace("all is healed");
 	story.healed = true;
+	story.healed_ms = world_now();
+	lost_log_end();
 	memset(world_chance(), 0, sizeof(*world_chance()));
 	world_wake_all();
 	for (int i = 0; i < POINTS; i++) {
@@ -243,7 +251,7 @@ static void heal(void *context)
 		world_after(world_between(0, 1000), start_again, number(process));
 	group_rebalance(false);
 	group_rebalance(true);
-	if (story.far_deadlines)
+	if (story.far_deadlines && !lost_log_is_wanted())
 		workload_sweep();
 }
 
@@ -314,7 +322,11 @@ static void begin(void)
 	points_begin();
 	sim_distributions_begin();
 	checker_begin(story.far_deadlines, story.dead_point);
-	workers_begin(options_of[0], options_of[1], strike);
+	lost_log_begin(world_percent(unless(WITHOUT_lost_log, 4)));
+	if (lost_log_is_wanted())
+		plan.misrouted = 0; /* where a marker of a transaction took the place of the record that is
+		                       compared, nothing is told: docs/reasons.md */
+	workers_begin(options_of[0], options_of[1], strike, lost_log_explains, restart);
 	workload_begin(&plan);
 	for (int process = 0; process < PROCESSES; process++)
 		world_after(world_between(0, 2000), start_again, number(process));
@@ -386,13 +398,29 @@ static void restart_all(void)
 static void stop_all(void)
 {
 	world_trace("all are stopped");
+	story.ends = true;
 	for (int process = 0; process < PROCESSES; process++)
-		worker_stop(process);
+		if (worker_is_up(process))
+			worker_stop(process);
 	if (!world_run(workers_are_gone, world_now() + MINUTE) && is_good())
 		world_stuck("end", "a minute after all were told to end, some have not");
 }
 
-static void run(void)
+static bool is_healed(void)
+{
+	return story.healed;
+}
+
+/* Nothing comes to its end then: who cannot know what was sent must not go on. */
+static void outlast_lost_log(void)
+{
+	world_run(is_healed, INT64_MAX);
+	world_run(never, story.healed_ms + 4 * MINUTE);
+	if (is_good())
+		lost_log_judge(story.healed_ms + 2 * MINUTE);
+}
+
+static void come_to_rest(void)
 {
 	settle(60 * MINUTE);
 	if (is_good())
@@ -403,6 +431,14 @@ static void run(void)
 		if (is_good())
 			rest();
 	}
+}
+
+static void run(void)
+{
+	if (lost_log_is_wanted())
+		outlast_lost_log();
+	else
+		come_to_rest();
 	if (is_good())
 		stop_all();
 }

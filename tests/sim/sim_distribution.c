@@ -279,7 +279,11 @@ uint64_t transfer_submit(struct distribution *distribution, const struct transfe
 	struct op *op =
 	        submit(distribution, OP_TRANSFER, spec->package_id, spec->version, spec->distribution_point);
 
-	if (spec->manifest && strcmp(spec->manifest->digest, spec->manifest_digest) != 0)
+	bool differs = spec->manifest && strcmp(spec->manifest->digest, spec->manifest_digest) != 0;
+	op->unfit = differs                                  ? "manifest_digest"
+	            : !spec->manifest && !spec->manifest_url ? "manifest_lost"
+	                                                     : NULL;
+	if (differs && !checker_log_was_lost())
 		world_violation("effects", "a transfer of %s %s with another manifest than its digest's",
 		        spec->package_id, spec->version);
 	snprintf(op->dp_id, sizeof(op->dp_id), "%s", spec->expected_dp_id ? spec->expected_dp_id : "");

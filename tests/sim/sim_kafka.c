@@ -251,6 +251,18 @@ static struct record as_record(const struct kafka *kafka, const struct log_recor
 	return record;
 }
 
+static bool is_there(const struct kafka *kafka, int64_t offset, struct view fingerprint)
+{
+	const struct log_record *found = log_at(input(kafka), kafka->partition, offset);
+	char text[FINGERPRINT_SIZE];
+
+	if (!found || found->state != LOG_COMMITTED)
+		return false;
+	struct record record = as_record(kafka, found, offset);
+	kafka_fingerprint(&record, text);
+	return view_is(fingerprint, text);
+}
+
 enum outcome kafka_open_input(
         struct kafka *kafka, int64_t offset, int64_t last_offset, struct view last, struct error *err)
 {
@@ -264,25 +276,25 @@ enum outcome kafka_open_input(
 		error_set(err, STATUS_FATAL, "log_truncated", "position before the log's start");
 		return OUTCOME_REFUSED;
 	}
-	const struct log_record *before = log_at(input(kafka), kafka->partition, last_offset);
-	if (before && before->state != LOG_COMMITTED)
-		before = NULL;
-	if (last.data && before) {
-		char text[FINGERPRINT_SIZE];
-		struct record record = as_record(kafka, before, last_offset);
-		kafka_fingerprint(&record, text);
-		if (!view_is(last, text)) {
-			error_set(err, STATUS_FATAL, "recreated", "another record at the last position");
-			return OUTCOME_REFUSED;
-		}
+	if (last.data && last_offset >= log_start(input(kafka), kafka->partition) &&
+	        !is_there(kafka, last_offset, last)) {
+		error_set(err, STATUS_FATAL, "recreated", "another record at the last position");
+		return OUTCOME_REFUSED;
 	}
 	kafka->next = offset < 0 ? log_start(input(kafka), kafka->partition) : offset;
 	return OUTCOME_OK;
 }
 
+/* The log has nothing there any more, nor will it have it next. */
+static bool is_out_of_range(const struct kafka *kafka)
+{
+	return kafka->next < log_start(input(kafka), kafka->partition) ||
+	       kafka->next > log_end(input(kafka), kafka->partition);
+}
+
 static bool has_input(const struct kafka *kafka)
 {
-	return kafka->next < log_stable_end(input(kafka), kafka->partition);
+	return kafka->next < log_stable_end(input(kafka), kafka->partition) || is_out_of_range(kafka);
 }
 
 static bool is_awake(void *context)
@@ -318,9 +330,10 @@ enum outcome kafka_read(struct kafka *kafka, struct record *records, size_t most
 	int64_t at;
 	const struct log_record *found;
 
-	(void)err;
 	if (!pass(kafka))
 		return OUTCOME_ENDED;
+	if (is_out_of_range(kafka))
+		return lost(kafka, err, STATUS_RETRY, "the offset is out of range");
 	most = world_percent(30) ? 1 + world_random(most < 5 ? most : 5) : most;
 	while (count < most &&
 	        (found = log_next_committed(input(kafka), kafka->partition, &kafka->next, &at)))

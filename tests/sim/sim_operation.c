@@ -67,6 +67,14 @@ static void seal(struct op *op)
 	        .read_back = "full"};
 }
 
+/* As it should be: then nothing needs to be sent. */
+static bool is_sealed_whole(const struct op *op)
+{
+	const struct sim_content *content = &point_at(op->point)->contents[op->package][op->version];
+
+	return content->sealed && content->bytes == WHOLE && strcmp(content->digest, op->wanted.digest) == 0;
+}
+
 /* Sent, read back, sealed: whatever the point said of what was sent. */
 static void store_and_seal(struct op *op)
 {
@@ -94,6 +102,10 @@ static void act_transfer(struct op *op)
 
 	if (!reach(op))
 		return;
+	if (op->unfit && !is_sealed_whole(op)) {
+		fail(op, STATUS_REJECT, op->unfit);
+		return;
+	}
 	if (world_percent(chance->transfer_reject)) {
 		mark(MARK_transfer_reject);
 		fail(op, STATUS_REJECT, "source_missing");

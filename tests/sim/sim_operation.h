@@ -24,7 +24,8 @@ struct op {
 	void (*pointer_done)(const struct pointer_result *result, void *context);
 	void *context;
 
-	bool in_flight; /* what it does is on its way already: neither stall nor death stops it */
+	const char *unfit; /* its manifest is: the code; NULL: it is not */
+	bool in_flight;    /* what it does is on its way already: neither stall nor death stops it */
 	bool slow, canceled, answered;
 	int64_t held_since; /* by a stall; 0: not */
 	int events;

@@ -51,20 +51,25 @@ struct worker {
 static struct worker *workers, *up[PROCESSES];
 static const struct options *options_of[2];
 static void (*strike)(void *process);
+static bool (*refused)(bool updater, int32_t partition);
+static void (*restart)(int process);
 
 static bool is_updater(int process)
 {
 	return process >= PROCESSES / 2;
 }
 
-void workers_begin(
-        const struct options *stager, const struct options *updater, void (*on_strike)(void *process))
+void workers_begin(const struct options *stager, const struct options *updater,
+        void (*on_strike)(void *process), bool (*on_refused)(bool updater, int32_t partition),
+        void (*on_end)(int process))
 {
 	workers = NULL;
 	memset(up, 0, sizeof(up));
 	options_of[0] = stager;
 	options_of[1] = updater;
 	strike = on_strike;
+	refused = on_refused;
+	restart = on_end;
 	groups_begin();
 }
 
@@ -117,6 +122,28 @@ static bool is_still_given(void *context)
 	return place->worker->phase == WORKER_UP && group_confirms(place->worker->process, place->partition);
 }
 
+static void ends_refused(void *context)
+{
+	const struct worker *worker = context;
+
+	if (up[worker->process] == worker)
+		restart(worker->process);
+}
+
+/* A process ends where one of its shards must not go on; whoever runs it starts it again. */
+static void note_refused(const struct place *place, const struct error *err)
+{
+	int process = place->worker->process;
+
+	world_trace("process %d refuses partition %d: %s: %s", process, (int)place->partition, err->code,
+	        err->message);
+	if (!refused(is_updater(process), place->partition))
+		world_violation("refused", "process %d refuses partition %d: %s: %s", process,
+		        (int)place->partition, err->code, err->message);
+	else if (up[process] == place->worker)
+		world_after(0, ends_refused, place->worker);
+}
+
 static void run_place(void *context)
 {
 	struct place *place = context;
@@ -124,8 +151,7 @@ static void run_place(void *context)
 	enum outcome outcome = shard_run(place->shard, &err);
 
 	if (outcome == OUTCOME_REFUSED)
-		world_violation("refused", "process %d refuses partition %d: %s: %s", place->worker->process,
-		        (int)place->partition, err.code, err.message);
+		note_refused(place, &err);
 	else if (!place->told_to_end)
 		world_violation("engine", "a shard ended that nobody told to");
 	place->returned = true;

@@ -8,9 +8,11 @@
 /* What worker.c and a consumer group would do: processes that start, stall, die and come again, and a group
  * that tells them which partitions to try, now and then wrongly or late. */
 
-/* strike: what happens to a process in the middle of a call. */
+/* strike: what happens to a process in the middle of a call. refused: whether there is a reason for a shard
+ * not to go on; its process must be restarted then. */
 void workers_begin(const struct options *stager_options, const struct options *updater_options,
-        void (*strike)(void *process));
+        void (*strike)(void *process), bool (*refused)(bool updater, int32_t partition),
+        void (*restart)(int process));
 void worker_strike(int process); /* at once, before anything else goes on */
 void workers_end(void);          /* frees all; they must have stopped */
 

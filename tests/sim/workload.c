@@ -386,6 +386,12 @@ static void send_something(void *context)
 		send_good();
 }
 
+void workload_burst(int count)
+{
+	for (int i = 0; i < count; i++)
+		send_something(NULL);
+}
+
 void workload_begin(const struct workload_plan *given)
 {
 	plan = *given;

@@ -33,6 +33,7 @@ struct workload_plan {
 };
 
 void workload_begin(const struct workload_plan *plan); /* sends from now on, within the window */
+void workload_burst(int count);                        /* so many more, now */
 void workload_sweep(void); /* creates of all that was asked for, so that everything can end well */
 void workload_end(void);
 

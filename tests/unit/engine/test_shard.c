@@ -389,13 +389,38 @@ Test(shard_log, made_anew_while_it_is_read_is_refused_before_anything_of_it_coun
 	world_expect("claim run open:-1,-1 commit recall:0");
 }
 
+static void make_log_anew_soon(struct kafka *kafka)
+{
+	make_log_anew(kafka);
+	fake_now_ms -= 39000;
+}
+
+Test(shard_log, made_anew_right_behind_its_first_record_is_refused, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){make_log_anew_soon, pass_16_seconds, NULL});
+	send(0, "put one");
+	cr_assert_eq(world_run(), OUTCOME_REFUSED);
+	cr_assert_str_eq(world.err.code, "log_recreated");
+}
+
+Test(shard_log, made_anew_and_read_on_in_a_former_life_is_refused_at_once, .fini = fini)
+{
+	world_open((void (*const[])(struct kafka *)){send_more, NULL});
+	send(0, "put one");
+	world_run();
+	make_log_anew_soon(world.kafka);
+	world_run_again(NULL);
+	cr_assert_str_eq(world.err.code, "log_recreated");
+	cr_assert_eq(world_outputs("put more"), 1, "what was read before it was noticed");
+}
+
 Test(shard_log, that_is_what_it_was_is_read_on_and_asked_about_seldom, .fini = fini)
 {
 	world_open((void (*const[])(struct kafka *)){pass_16_seconds, send_more, send_more, send_more, NULL});
 	send(0, "put one");
 	cr_assert_eq(world_run(), OUTCOME_ENDED);
 	cr_assert_eq(world_outputs("put more"), 3);
-	world_expect("claim run open:-1,-1 commit commit commit recall:0 commit");
+	world_expect("claim run open:-1,-1 commit commit recall:0 commit commit recall:1");
 }
 
 Test(shard_log, whose_old_records_were_deleted_is_read_on, .fini = fini)
@@ -459,7 +484,8 @@ Test(shard_counts, say_what_was_taken_in_and_committed, .fini = fini)
 	        counts[COUNT_BYTES_IN], 2 * strlen(row_key(0, "")) - 2 + strlen("put one") + strlen("bad"));
 	cr_assert_eq(counts[COUNT_RECORDS_OUT], 1);
 	cr_assert_eq(counts[COUNT_RECORDS_OUT + OUTBOX_LANE_DEAD_LETTERS], 1);
-	cr_assert_eq(counts[COUNT_RECORDS_OUT + OUTBOX_LANE_CHANGELOG], 3, "a row, @run and @position");
+	cr_assert_eq(
+	        counts[COUNT_RECORDS_OUT + OUTBOX_LANE_CHANGELOG], 4, "a row, @run, @position and @anchor");
 	cr_assert_eq(counts[COUNT_COMMITTED], 2);
 	cr_assert_eq(counts[COUNT_FAILED], 0);
 }
@@ -509,13 +535,13 @@ Test(shard_poison, is_halved_then_dead_lettered, .fini = fini)
 	for (int i = 0; i < 8; i++)
 		send(i, i == 5 ? "put poison" : "put well");
 	world_run();
-	world_expect("claim run open:-1,-1 LOST "            /* 8 */
-	             "claim run open:-1,-1 commit LOST "     /* 4; 4 more (doubled) */
-	             "claim run open:4,3,known LOST "        /* 2 */
-	             "claim run open:4,3,known commit LOST " /* 1; 2 */
-	             "claim run open:5,4,known LOST "        /* alone */
-	             "claim run open:5,4,known LOST "        /* alone again */
-	             "claim run open:5,4,known commit commit");
+	world_expect("claim run open:-1,-1 LOST "              /* 8 */
+	             "claim run open:-1,-1 commit LOST "       /* 4; 4 more (doubled) */
+	             "claim run open:4,3,known LOST "          /* 2 */
+	             "claim run open:4,3,known commit LOST "   /* 1; 2 */
+	             "claim run open:5,4,known recall:3 LOST " /* alone */
+	             "claim run open:5,4,known recall:3 LOST " /* alone again */
+	             "claim run open:5,4,known recall:3 commit commit");
 	cr_assert_eq(world_outputs("put well"), 7);
 	cr_assert_eq(world_outputs("put poison"), 0);
 	const struct fake_message *letter = fake_find(world.kafka, OUTBOX_DEAD_LETTER, "put poison");
