@@ -3,6 +3,9 @@
 Two workloads: 4a, an update of a version that is staged already, is two hops (job → release → updated), each update
 moving the pointer between two versions; 4b, an update that carries content, is three (accepted; staged and released;
 updated). Everything is started once and stays; the sides take turns, and who is not measured is idle.
+
+A bare hop has one transactional producer for all partitions. Ours has one for each, since that is what Kafka fences; so
+loops that do so too come last, at one rate: they show what that costs.
 """
 import contextlib
 import json
@@ -15,6 +18,8 @@ from secure import free_ports
 
 PACKAGES = 12500  # so many that no update supersedes the one before, however late it is
 RATES = {10: (5, ("a",)), 50: (4, ("a", "b")), 500: (4, ("a", "b")), 5000: (2, ("a",))}  # seconds, workloads
+HOPS = {"a": 2, "b": 3}
+SPLIT_RATE = 500
 
 
 class Ours:
@@ -49,12 +54,12 @@ class Ours:
 class Bare:
     """Loops that pass records on, exactly once: nothing is parsed or kept."""
 
-    def __init__(self, stack, bootstrap, hops, prefix):
+    def __init__(self, stack, bootstrap, hops, prefix, threads=1):
         self.names = [f"{prefix}{hops}-{n}" for n in range(hops + 1)]
         create_topics(bootstrap, self.names)
         for source, target in zip(self.names, self.names[1:]):
-            process = subprocess.Popen([BENCH / "bench_bare_loop", bootstrap, source, "0", "0", "20000", f"{target}:0"],
-                                       stdout=subprocess.DEVNULL)
+            process = subprocess.Popen([BENCH / "bench_bare_loop", "--threads", str(threads), bootstrap, source, "0", "0", "20000",
+                                        f"{target}:0"], stdout=subprocess.DEVNULL)
             stack.callback(process.wait)
             stack.callback(process.terminate)
 
@@ -97,20 +102,20 @@ def quantile(took, share):
 class Pair:
     """One workload at one rate beside one kind of bare loop: p50 and p99 of each round, p99.9 of all rounds together."""
 
-    def __init__(self, rate, workload, hops):
-        self.rate, self.workload, self.hops, self.rounds = rate, workload, hops, []
+    def __init__(self, rate, workload, hops, kind=""):
+        self.rate, self.workload, self.hops, self.kind, self.rounds = rate, workload, hops, kind, []
 
     def rows(self):
         what = {"a": "update of a staged version", "b": "update with content"}[self.workload]
-        aims = ("≤ 1.2", "≤ 1.5") if self.hops == {"a": 2, "b": 3}[self.workload] else ("", "")
-        rows, count = [], sum(len(ours) for ours, _ in self.rounds)
+        aims = ("≤ 1.2", "≤ 1.5") if self.hops == HOPS[self.workload] and not self.kind else ("", "")
+        rows, count, peer = [], sum(len(ours) for ours, _ in self.rounds), f"{self.hops} bare hops{self.kind}"
         for name, share, aim in (("p50", 0.5, aims[0]), ("p99", 0.99, aims[1])):
-            row = Row(f"4{self.workload}", f"{what}, {self.rate}/s, {name} (ms)", f"{self.hops} bare hops", aim, "less")
+            row = Row(f"4{self.workload}", f"{what}, {self.rate}/s, {name} (ms)", peer, aim, "less")
             for ours, bare in self.rounds:
                 row.add(quantile(ours, share), quantile(bare, share))
             rows.append(row)
         if count >= 5000:
-            row = Row(f"4{self.workload}", f"{what}, {self.rate}/s, p99.9 of {count:,} (ms)", f"{self.hops} bare hops", "", "less")
+            row = Row(f"4{self.workload}", f"{what}, {self.rate}/s, p99.9 of {count:,} (ms)", peer, "", "less")
             row.add(*(quantile([ms for pair in self.rounds for ms in pair[side]], 0.999) for side in (0, 1)))
             rows.append(row)
         return rows
@@ -118,6 +123,21 @@ class Pair:
 
 def in_words(took):
     return "/".join(f"{quantile(took, share):.1f}" for share in (0.5, 0.99, 0.999)) + " ms"
+
+
+def measure_split(bootstrap, ours, workload, rounds, seconds):
+    """Beside bare hops that have a producer for each partition, as ours have."""
+    hops, count = HOPS[workload], int(SPLIT_RATE * seconds * 5 / 4)
+    pair = Pair(SPLIT_RATE, workload, hops, ", a producer a partition")
+    with contextlib.ExitStack() as stack:
+        bare = Bare(stack, bootstrap, hops, f"{ours.system.prefix}split", PARTITIONS)
+        measure(bootstrap, bare.topics(), 300, 300 * seconds, f"warm{hops}", ours.templates("a"))
+        for number in range(rounds):
+            both = [(ours.topics(), ours.templates(workload)), (bare.topics(), ours.templates("a"))]
+            pair.rounds.append([measure(bootstrap, topics, SPLIT_RATE, count, f"s{workload}{side}n{number}", templates)
+                                for side, (topics, templates) in enumerate(both)])
+            progress(f"{SPLIT_RATE}/s {workload}, split, round {number + 1}: " + " and ".join(map(in_words, pair.rounds[-1])))
+    return pair
 
 
 def bench_latency(bootstrap, rounds, quick):
@@ -138,4 +158,5 @@ def bench_latency(bootstrap, rounds, quick):
                 for workload, hops in (("a", 2), ("b", 3), ("b", 2)):
                     if workload in workloads:
                         pairs.setdefault((rate, workload, hops), Pair(rate, workload, hops)).rounds.append((took[workload], took[hops]))
-    return [row for pair in pairs.values() for row in pair.rows()]
+        split = [measure_split(bootstrap, ours, workload, rounds, 2 if quick else 4) for workload in HOPS]
+    return [row for pair in [*pairs.values(), *split] for row in pair.rows()]
