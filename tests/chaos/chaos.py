@@ -85,6 +85,15 @@ class Run:
         self.ends = verdict.ends(world)
         self.takeovers = takeovers.takeovers(world, self.intervals)
 
+    def too_little(self):
+        """Why this run shows nothing though nothing is wrong: too little was sent, or went wrong. None if it shows enough."""
+        faults, sent, wanted = sum(self.counts.values()), len(self.workload.sent), 60 * self.arguments.minutes * self.arguments.rate
+        if faults < self.arguments.least:
+            return f"{faults} faults were made, fewer than {self.arguments.least}"
+        if sent < wanted:
+            return f"{sent} records were sent, fewer than {wanted:.0f}: one or more each time"
+        return None
+
 
 def chosen_kinds(arguments):
     parts = arguments.faults.split(",")
@@ -108,6 +117,7 @@ def arguments_of(words):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=4)
     parser.add_argument("--faults", default="")
+    parser.add_argument("--least", type=int, default=1)
     parser.add_argument("--report", default=None)
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--plan", action="store_true")
@@ -130,6 +140,7 @@ def chaos(arguments, folder):
                 run.go(world)
             except Exception:  # not the product's failure, as far as is known
                 failure = traceback.format_exc()
+            failure = failure or (None if run.violations else run.too_little())
             kept = report.keep(run, world, journal, folder, failure)
     except Failed:
         failure = traceback.format_exc()
