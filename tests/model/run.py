@@ -70,8 +70,9 @@ FALSE_CLAIMS = [  # and the number of faults with which they break
 def build(folder, flags, optimize, model=MODEL):
     """Compiles the checker of one configuration."""
     defines = ["-D" + flag for flag in flags.split()]
+    compressed = [] if "FAULTS=1" in flags else ["-DCOLLAPSE"]  # what fits as it is takes a third less time
     subprocess.run(["spin", *defines, "-a", model], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["gcc", optimize, "-w", "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"], cwd=folder, check=True)
+    subprocess.run(["gcc", optimize, "-w", *compressed, f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"], cwd=folder, check=True)
     return defines
 
 
@@ -140,7 +141,7 @@ def main():
         return print_trail(sys.argv[2], sys.argv[3:])
     table = Table()
     for flags, claims, what in AS_DESIGNED + (LONG if "--long" in sys.argv else []):
-        table.configuration(flags, claims, what, HOLDS, "-O1" if "FAULTS=1" not in flags else "-O0")
+        table.configuration(flags, claims, what, HOLDS, "-O1" if "FAULTS=1" not in flags or "live" in claims else "-O0")
     for rule, flags, claim, what in WITHOUT:
         table.configuration(f"{flags} {rule}=0", [claim], f"without {rule.split()[-1]}: {what}", FAILS, "-O0")
     for rule, flags, claim, what in SECOND_LINE:
