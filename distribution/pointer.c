@@ -150,6 +150,8 @@ static enum point_verdict on_check(struct view current, void *context)
 	enum seen seen = judge(context, current, &parsed);
 
 	current_free(parsed);
+	if (((struct switching *)context)->wish == POINTER_READ)
+		return seen == SEEN_WANTED ? POINT_REPLACE : POINT_KEEP;
 	return seen == SEEN_NEWER ? POINT_KEEP : POINT_REPLACE;
 }
 
@@ -321,11 +323,18 @@ static void took_seal(struct step *step)
 
 /* ---- identity */
 
+/* A pointer that shows the release does not count before what comes behind it is done, which a crash may have
+ * left: the link, and the syncs. */
 static void looked(struct step *step)
 {
 	struct switching *switching = step->context;
 
-	if (!has_failed(switching) && !finish_if_decided(switching, take_pointer(switching)))
+	if (has_failed(switching))
+		return;
+	enum seen seen = take_pointer(switching);
+	if (seen == SEEN_WANTED && switching->site->driver->can.point)
+		run(switching, replace_pointer(switching), pointed);
+	else if (!finish_if_decided(switching, seen))
 		finish(switching, POINTER_IS_OTHER);
 }
 
@@ -380,9 +389,9 @@ static void go_ahead(struct switching *switching)
 {
 	struct ahead *ahead = &switching->ahead;
 
+	make_text(switching);
 	ahead_add(ahead, identity_read(), identity_is_told)->data = view_text(switching->dp_id);
 	if (switching->wish == POINTER_SWITCH) {
-		make_text(switching);
 		ahead_add(ahead, read_seal(switching), has_digest)->data = view_text(switching->digest);
 		if (switching->site->driver->can.point)
 			ahead_add(ahead, replace_pointer(switching), NULL);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct room_bench *bench;
@@ -257,6 +258,33 @@ Test(pointer, mends_a_link_that_a_crash_left_behind)
 	expect(&outcome, POINTER_IS_WANTED, "2.0");
 	cr_assert_gt(readlink(link, target, sizeof(target) - 1), 0);
 	cr_assert_str_eq(target, "content/2.0");
+	free(link);
+	close_all();
+}
+
+/* A look after the deadline: what shows the release while its link does not is not done yet. */
+Test(pointer_read, ends_what_a_crash_left_behind)
+{
+	char target[64] = "";
+
+	open_on(KIND_FOLDER);
+	struct outcome outcome = run(spec_of("2.0", "r-2", 11));
+	expect(&outcome, POINTER_IS_WANTED, "2.0");
+	char *link = room_path(base, "PKG/current"), *before = read_pointer();
+	struct pointer_spec spec = spec_of("2.0", "r-2", 11);
+	spec.wish = POINTER_READ;
+	cr_assert(unlink(link) == 0 && mkdir(link, 0755) == 0);
+	outcome = run(spec);
+	expect_unknown(&outcome, "dp_refused", false);
+	cr_assert(rmdir(link) == 0 && symlink("content/1.0", link) == 0);
+	outcome = run(spec);
+	expect(&outcome, POINTER_IS_WANTED, "2.0");
+	cr_assert_gt(readlink(link, target, sizeof(target) - 1), 0);
+	cr_assert_str_eq(target, "content/2.0");
+	char *after = read_pointer();
+	cr_assert_str_eq(before, after);
+	free(before);
+	free(after);
 	free(link);
 	close_all();
 }
