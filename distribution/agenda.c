@@ -6,13 +6,16 @@
 #include <stdlib.h>
 
 struct agenda {
-	struct agenda_entry *first;
-	uint64_t added; /* ever */
+	TAILQ_HEAD(, agenda_entry) entries; /* by their time */
+	uint64_t added;                     /* ever */
 };
 
 struct agenda *agenda_new(void)
 {
-	return memory_alloc(sizeof(struct agenda));
+	struct agenda *agenda = memory_alloc(sizeof(*agenda));
+
+	TAILQ_INIT(&agenda->entries);
+	return agenda;
 }
 
 void agenda_free(struct agenda *agenda)
@@ -23,37 +26,38 @@ void agenda_free(struct agenda *agenda)
 void agenda_add(
         struct agenda *agenda, struct agenda_entry *entry, int64_t at_ms, void (*call)(struct agenda_entry *))
 {
-	struct agenda_entry **at = &agenda->first;
+	struct agenda_entry *later;
 
 	assert(!entry->pending);
 	entry->call = call;
 	entry->at_ms = at_ms;
 	entry->pending = true;
 	entry->order = agenda->added++;
-	while (*at && (*at)->at_ms <= at_ms)
-		at = &(*at)->next;
-	entry->next = *at;
-	*at = entry;
+	TAILQ_FOREACH(later, &agenda->entries, entry)
+		if (later->at_ms > at_ms)
+			break;
+	if (later)
+		TAILQ_INSERT_BEFORE(later, entry, entry);
+	else
+		TAILQ_INSERT_TAIL(&agenda->entries, entry, entry);
 }
 
 void agenda_remove(struct agenda *agenda, struct agenda_entry *entry)
 {
-	struct agenda_entry **at = &agenda->first;
-
 	if (!entry->pending)
 		return;
-	while (*at != entry)
-		at = &(*at)->next;
-	*at = entry->next;
+	TAILQ_REMOVE(&agenda->entries, entry, entry);
 	entry->pending = false;
 }
 
 static struct agenda_entry *next_due(struct agenda *agenda, int64_t now_ms, uint64_t before)
 {
-	for (struct agenda_entry *entry = agenda->first; entry && entry->at_ms <= now_ms; entry = entry->next)
-		if (entry->order < before)
-			return entry;
-	return NULL;
+	struct agenda_entry *entry;
+
+	TAILQ_FOREACH(entry, &agenda->entries, entry)
+		if (entry->at_ms > now_ms || entry->order < before)
+			break;
+	return entry && entry->at_ms <= now_ms ? entry : NULL;
 }
 
 void agenda_run(struct agenda *agenda, int64_t now_ms)
@@ -69,7 +73,9 @@ void agenda_run(struct agenda *agenda, int64_t now_ms)
 
 int64_t agenda_wait_ms(const struct agenda *agenda, int64_t now_ms, int64_t most)
 {
-	if (!agenda->first || agenda->first->at_ms - now_ms >= most)
+	const struct agenda_entry *first = TAILQ_FIRST(&agenda->entries);
+
+	if (!first || first->at_ms - now_ms >= most)
 		return most;
-	return agenda->first->at_ms > now_ms ? agenda->first->at_ms - now_ms : 0;
+	return first->at_ms > now_ms ? first->at_ms - now_ms : 0;
 }

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /* What the I/O thread will do later: calls at a time, or as soon as the present call is over. Pure: time
  * comes as an argument. Few entries at a time: it is a sorted list. */
@@ -13,7 +14,7 @@ struct agenda_entry { /* embed it; zero it; must not move while pending */
 	int64_t at_ms;
 	bool pending;
 	uint64_t order;
-	struct agenda_entry *next;
+	TAILQ_ENTRY(agenda_entry) entry;
 };
 
 struct agenda *agenda_new(void);

@@ -7,6 +7,7 @@
 #include "schemas/manifest.h"
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 /* One file of a version on its way to one distribution point. Two kinds, in two passes over a version's
  * files:
@@ -48,7 +49,7 @@ struct delivery {
 	struct source *source;
 	unsigned mends;
 	bool asking, canceled;
-	struct delivery *next, **self; /* the owner's list */
+	LIST_ENTRY(delivery) entry; /* the owner's list */
 };
 
 struct delivery *delivery_new(void);

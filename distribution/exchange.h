@@ -4,6 +4,7 @@
 #include "distribution/pump.h"
 
 #include <curl/curl.h>
+#include <sys/queue.h>
 
 /* Inside the pump: a request under way, and the one place that includes curl. exchange.c sets the request up
  * and takes what curl brings; pump.c drives all of them, keeps their time and ends them. */
@@ -13,8 +14,8 @@ struct exchange {
 	bool *any_paced; /* the pump's: some exchange is paused for its pace */
 	CURL *easy;
 	struct curl_slist *headers;
-	struct exchange *next, **self; /* the pump's lists */
-	uint64_t sent, discarded;      /* sent: offset in the body of what curl asks for next */
+	TAILQ_ENTRY(exchange) entry; /* in one of the pump's lists */
+	uint64_t sent, discarded;    /* sent: offset in the body of what curl asks for next */
 	size_t header_bytes;
 	struct buffer kept;
 	int64_t moved_ms; /* when a byte last moved */

@@ -5,21 +5,24 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum { BLOCK = 256 << 10, BLOCKS_MAX = 4, SMALL = 64 << 10 };
 
 struct block {
-	struct block *next;
+	TAILQ_ENTRY(block) entry;
 	size_t len;
 	char data[BLOCK];
 };
+
+TAILQ_HEAD(blocks, block);
 
 /* What the pool's thread works on: it may outlive its hasher. */
 struct hashing {
 	struct pool_work work; /* first */
 	struct hasher *hasher; /* NULL: given up */
 	struct digest_stream *stream;
-	struct block *blocks;
+	struct blocks blocks;
 };
 
 struct hasher {
@@ -29,17 +32,18 @@ struct hasher {
 	void *context;
 	struct digest_stream *stream; /* the thread's while hashing */
 	struct hashing *hashing;      /* under way */
-	struct block *first, **last;  /* not given to it yet; the last may have space */
-	size_t blocks;                /* of all, also the thread's */
+	struct blocks waiting;        /* not given to it yet; the last may have space */
+	size_t count;                 /* of all blocks, also the thread's */
 	bool refused, lost;
 };
 
-static void free_blocks(struct block *block)
+static void free_blocks(struct blocks *blocks)
 {
-	while (block) {
-		struct block *next = block->next;
+	struct block *block;
+
+	while ((block = TAILQ_FIRST(blocks))) {
+		TAILQ_REMOVE(blocks, block, entry);
 		free(block);
-		block = next;
 	}
 }
 
@@ -51,15 +55,16 @@ struct hasher *hasher_new(struct pool *pool, void (*room)(void *context), void *
 	hasher->room = room;
 	hasher->context = context;
 	hasher->stream = digest_start();
-	hasher->last = &hasher->first;
+	TAILQ_INIT(&hasher->waiting);
 	return hasher;
 }
 
 static void run(struct pool_work *work)
 {
 	struct hashing *hashing = (struct hashing *)work;
+	struct block *block;
 
-	for (struct block *block = hashing->blocks; block; block = block->next) {
+	TAILQ_FOREACH(block, &hashing->blocks, entry) {
 		digest_add(hashing->stream, block->data, block->len);
 		if (!pool_go_on(work))
 			return;
@@ -69,9 +74,10 @@ static void run(struct pool_work *work)
 static void answer(struct hasher *hasher)
 {
 	char digest[DIGEST_SIZE] = "";
+	struct block *block;
 
 	if (!hasher->lost) {
-		for (struct block *block = hasher->first; block; block = block->next)
+		TAILQ_FOREACH(block, &hasher->waiting, entry)
 			digest_add(hasher->stream, block->data, block->len);
 		digest_finish(hasher->stream, digest);
 		hasher->stream = NULL;
@@ -85,6 +91,7 @@ static void on_done(struct pool_work *work)
 {
 	struct hashing *hashing = (struct hashing *)work;
 	struct hasher *hasher = hashing->hasher;
+	struct block *block;
 
 	if (!hasher)
 		return;
@@ -95,8 +102,8 @@ static void on_done(struct pool_work *work)
 	} else {
 		hasher->lost = true;
 	}
-	for (struct block *block = hashing->blocks; block; block = block->next)
-		hasher->blocks--;
+	TAILQ_FOREACH(block, &hashing->blocks, entry)
+		hasher->count--;
 	if (hasher->done) {
 		hash_more(hasher);
 	} else if (hasher->refused) {
@@ -110,7 +117,7 @@ static void on_release(struct pool_work *work)
 	struct hashing *hashing = (struct hashing *)work;
 
 	digest_discard(hashing->stream);
-	free_blocks(hashing->blocks);
+	free_blocks(&hashing->blocks);
 	free(hashing);
 }
 
@@ -123,17 +130,18 @@ static void submit(struct hasher *hasher)
 	hashing->work.release = on_release;
 	hashing->hasher = hasher;
 	hashing->stream = hasher->stream;
-	hashing->blocks = hasher->first;
+	TAILQ_INIT(&hashing->blocks);
+	TAILQ_CONCAT(&hashing->blocks, &hasher->waiting, entry);
 	hasher->stream = NULL;
-	hasher->first = NULL;
-	hasher->last = &hasher->first;
 	hasher->hashing = hashing;
 	pool_submit(hasher->pool, &hashing->work);
 }
 
 static bool is_small(const struct hasher *hasher)
 {
-	return !hasher->first || (!hasher->first->next && hasher->first->len <= SMALL);
+	const struct block *first = TAILQ_FIRST(&hasher->waiting);
+
+	return !first || (!TAILQ_NEXT(first, entry) && first->len <= SMALL);
 }
 
 static void hash_more(struct hasher *hasher)
@@ -144,32 +152,25 @@ static void hash_more(struct hasher *hasher)
 		submit(hasher);
 }
 
-static struct block *last_block(struct hasher *hasher)
-{
-	return hasher->first ? (struct block *)((char *)hasher->last - offsetof(struct block, next)) : NULL;
-}
-
 static struct block *add_block(struct hasher *hasher)
 {
 	struct block *block = memory_resize(NULL, sizeof(*block)); /* not zeroed: it is large */
 
-	block->next = NULL;
 	block->len = 0;
-	*hasher->last = block;
-	hasher->last = &block->next;
-	hasher->blocks++;
+	TAILQ_INSERT_TAIL(&hasher->waiting, block, entry);
+	hasher->count++;
 	return block;
 }
 
 bool hasher_add(struct hasher *hasher, const void *data, size_t len)
 {
-	struct block *block = last_block(hasher);
+	struct block *block = TAILQ_LAST(&hasher->waiting, blocks);
 
 	assert(len <= BLOCK);
 	if (hasher->lost)
 		return true; /* nobody hashes it any more */
 	if (!block || block->len + len > BLOCK) {
-		if (hasher->blocks >= BLOCKS_MAX) {
+		if (hasher->count >= BLOCKS_MAX) {
 			hasher->refused = true;
 			return false;
 		}
@@ -198,6 +199,6 @@ void hasher_free(struct hasher *hasher)
 		pool_cancel(hasher->pool, &hasher->hashing->work);
 	}
 	digest_discard(hasher->stream);
-	free_blocks(hasher->first);
+	free_blocks(&hasher->waiting);
 	free(hasher);
 }

@@ -15,11 +15,10 @@
 
 static void release_held(struct http_driver *http, const struct error *err)
 {
-	struct job *job = http->held;
+	struct job *job;
 
-	http->held = NULL;
-	while (job) {
-		struct job *next = job->next;
+	while ((job = LIST_FIRST(&http->held))) {
+		LIST_REMOVE(job, entry);
 		if (err) {
 			free(job->operation->result.data);
 			memset(&job->operation->result, 0, sizeof(job->operation->result));
@@ -27,7 +26,6 @@ static void release_held(struct http_driver *http, const struct error *err)
 			job->operation->result.err = *err;
 		}
 		job_answer(job);
-		job = next;
 	}
 }
 
@@ -62,8 +60,7 @@ static void answered_identity(struct job *job)
 	job->operation->result.len = job->operation->result.size = job->request.answer.len;
 	job->operation->result.found = true;
 	job->request.answer.body = NULL;
-	job->next = http->held;
-	http->held = job;
+	LIST_INSERT_HEAD(&http->held, job, entry);
 	if (!http->probe)
 		http->probe = probe_start(&http->driver, on_probed, http);
 }
@@ -71,19 +68,20 @@ static void answered_identity(struct job *job)
 static void unhold(struct job *job)
 {
 	struct http_driver *http = job->http;
-	struct job **at = &http->held;
+	struct job *each;
 
-	while (*at && *at != job)
-		at = &(*at)->next;
-	if (!*at)
+	LIST_FOREACH(each, &http->held, entry)
+		if (each == job)
+			break;
+	if (!each)
 		return;
-	*at = job->next;
+	LIST_REMOVE(job, entry);
 	free(job->operation->result.data);
 	memset(&job->operation->result, 0, sizeof(job->operation->result));
 	job->operation->result.status =
 	        error_set(&job->operation->result.err, STATUS_RETRY, "canceled", "READ was canceled");
 	agenda_add(http->agenda, &job->later, 0, job_answer_later);
-	if (!http->held && http->probe)
+	if (LIST_EMPTY(&http->held) && http->probe)
 		probe_cancel(http->probe);
 }
 
@@ -124,7 +122,7 @@ static void http_close(struct driver *driver)
 {
 	struct http_driver *http = (struct http_driver *)driver;
 
-	assert(!http->held && !http->probe);
+	assert(LIST_EMPTY(&http->held) && !http->probe);
 	free(http);
 }
 
@@ -138,6 +136,7 @@ enum status http_driver_open(const struct catalogue_point *point, struct pump *p
 		        err, STATUS_REJECT, "invalid_url", "%s is not an http or https URL", point->url);
 	struct http_driver *http = memory_alloc(sizeof(*http));
 	http->driver.ops = &ops;
+	LIST_INIT(&http->held);
 	http->point = point;
 	http->pump = pump;
 	http->pool = pool;

@@ -4,6 +4,8 @@
 #include "distribution/hasher.h"
 #include "distribution/http_driver.h"
 
+#include <sys/queue.h>
+
 /* Inside the HTTP driver. A job is an operation under way: one request after another until an answer decides.
  * http_job.c makes the requests, http_judge.c says what an answer means, http_driver.c finds out what the
  * server can do. */
@@ -16,7 +18,7 @@ struct http_driver {
 	struct pace pace;
 	struct probe *probe; /* under way */
 	bool probed;
-	struct job *held; /* READs of dp.json that wait for it */
+	LIST_HEAD(, job) held; /* READs of dp.json that wait for it */
 };
 
 struct job {
@@ -30,7 +32,7 @@ struct job {
 	bool as_folder, parents_made, under_way, canceled;
 	const char *parent; /* up to where in path the parents are made; NULL: none is being made */
 	struct agenda_entry later;
-	struct job *next;
+	LIST_ENTRY(job) entry; /* among those held */
 };
 
 void job_start(struct job *job);

@@ -26,7 +26,7 @@ struct worker {
 
 struct pool {
 	struct queue *answers;           /* what ended and what is noted, from all threads */
-	struct pool_work *first, **last; /* waiting, oldest first */
+	TAILQ_HEAD(, pool_work) waiting; /* oldest first */
 	unsigned threads_max, unanswered, lost;
 	int64_t looked_ms;
 	struct worker workers[];
@@ -39,7 +39,7 @@ struct pool *pool_new(unsigned threads_max)
 	struct pool *pool = memory_alloc(sizeof(*pool) + threads_max * sizeof(pool->workers[0]));
 
 	pool->answers = queue_new();
-	pool->last = &pool->first;
+	TAILQ_INIT(&pool->waiting);
 	pool->threads_max = threads_max;
 	return pool;
 }
@@ -131,38 +131,34 @@ static void give(struct pool *pool, int number, struct pool_work *work)
 	queue_push(pool->workers[number].inbox, &work->ended.item);
 }
 
-static void unlink_waiting(struct pool *pool, struct pool_work **link)
-{
-	struct pool_work *work = *link;
-
-	*link = work->next;
-	if (pool->last == &work->next)
-		pool->last = link;
-	work->next = NULL;
-}
-
 /* Nothing that could run the work is expected to come back. */
 static bool is_hopeless(const struct pool *pool, const struct pool_lane *lane)
 {
 	return pool->lost >= pool->threads_max || (lane && lane->lost >= lane->most);
 }
 
+/* Out of the line, and queued to be answered. */
+static void answer_unrun(struct pool *pool, struct pool_work *work, enum pool_end end)
+{
+	TAILQ_REMOVE(&pool->waiting, work, entry);
+	work->end = end;
+	queue_push(pool->answers, &work->ended.item);
+}
+
 /* Starts what can start, oldest first. Never calls out: hopeless works are queued to be answered. */
 static void dispatch(struct pool *pool)
 {
-	for (struct pool_work **link = &pool->first; *link;) {
-		struct pool_work *work = *link;
+	for (struct pool_work *work = TAILQ_FIRST(&pool->waiting), *next; work; work = next) {
 		struct pool_lane *lane = work->lane;
 		int number;
 
+		next = TAILQ_NEXT(work, entry);
 		if (is_hopeless(pool, lane)) {
-			unlink_waiting(pool, link);
-			work->end = POOL_LOST;
-			queue_push(pool->answers, &work->ended.item);
+			answer_unrun(pool, work, POOL_LOST);
 		} else if (lane && lane->running >= lane->most) {
-			link = &work->next;
+			continue;
 		} else if ((number = worker_find(pool)) >= 0) {
-			unlink_waiting(pool, link);
+			TAILQ_REMOVE(&pool->waiting, work, entry);
 			give(pool, number, work);
 		} else {
 			return;
@@ -181,25 +177,23 @@ void pool_submit(struct pool *pool, struct pool_work *work)
 	work->noted_ms = clock_monotonic_ms();
 	if (!work->patience_ms)
 		work->patience_ms = PATIENCE_MS;
-	*pool->last = work;
-	pool->last = &work->next;
+	TAILQ_INSERT_TAIL(&pool->waiting, work, entry);
 	pool->unanswered++;
 	dispatch(pool);
 }
 
 void pool_cancel(struct pool *pool, struct pool_work *work)
 {
+	struct pool_work *each;
+
 	if (work->answered || atomic_exchange(&work->canceled, true))
 		return;
 	work->cancel_by_ms = clock_monotonic_ms() + CANCEL_GRACE_MS;
-	for (struct pool_work **link = &pool->first; *link; link = &(*link)->next) {
-		if (*link != work)
-			continue;
-		unlink_waiting(pool, link);
-		work->end = POOL_CANCELED;
-		queue_push(pool->answers, &work->ended.item);
-		return;
-	}
+	TAILQ_FOREACH(each, &pool->waiting, entry)
+		if (each == work)
+			break;
+	if (each)
+		answer_unrun(pool, work, POOL_CANCELED);
 }
 
 /* run() has returned, or was never called. */
@@ -270,8 +264,8 @@ void pool_step(struct pool *pool)
 
 static void cancel_all(struct pool *pool)
 {
-	while (pool->first)
-		pool_cancel(pool, pool->first);
+	while (!TAILQ_EMPTY(&pool->waiting))
+		pool_cancel(pool, TAILQ_FIRST(&pool->waiting));
 	for (unsigned i = 0; i < pool->threads_max; i++)
 		if (pool->workers[i].work)
 			pool_cancel(pool, pool->workers[i].work);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /* Threads for what blocks: file systems and long hashing. Fed and answered through base/queue, so that
  * nothing else is shared: each thread has an inbox, all answer into one queue whose eventfd the I/O thread
@@ -56,7 +57,7 @@ struct pool_work {                             /* embed it; zero it, then fill t
 
 	/* the pool's */
 	struct pool_signal ended, note;
-	struct pool_work *next;
+	TAILQ_ENTRY(pool_work) entry; /* among those that wait */
 	struct pool *pool;
 	int worker; /* -1: not given to a thread */
 	bool answered;

@@ -18,16 +18,17 @@ enum {
 	ASLEEP_MS = 5000, /* stopped for so long, others may have taken over: the lease of engine/shard.c */
 };
 
+TAILQ_HEAD(exchanges, exchange);
+
 struct pump {
 	CURLM *multi;
 	struct pump_options options;
-	struct exchange *active, *ended;
+	struct exchanges waiting, active, ended; /* waiting: beyond ACTIVE_MAX, first come first served */
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t idle_count;
 	int64_t swept_ms, awake_ms;
 	bool any_paced;
 	size_t active_count;
-	struct exchange *waiting, **waiting_last; /* beyond ACTIVE_MAX, first come first served */
 };
 
 struct pump *pump_new(const struct pump_options *options)
@@ -38,7 +39,9 @@ struct pump *pump_new(const struct pump_options *options)
 		abort();
 	pump->options = *options;
 	curl_multi_setopt(pump->multi, CURLMOPT_MAXCONNECTS, (long)ACTIVE_MAX);
-	pump->waiting_last = &pump->waiting;
+	TAILQ_INIT(&pump->waiting);
+	TAILQ_INIT(&pump->active);
+	TAILQ_INIT(&pump->ended);
 	pump->awake_ms = clock_monotonic_ms();
 	return pump;
 }
@@ -47,28 +50,12 @@ void pump_free(struct pump *pump)
 {
 	if (!pump)
 		return;
-	assert(!pump->active && !pump->ended && !pump->waiting);
+	assert(TAILQ_EMPTY(&pump->waiting) && TAILQ_EMPTY(&pump->active) && TAILQ_EMPTY(&pump->ended));
 	for (size_t i = 0; i < pump->idle_count; i++)
 		curl_easy_cleanup(pump->idle[i]);
 	curl_multi_cleanup(pump->multi);
 	curl_global_cleanup();
 	free(pump);
-}
-
-static void link_exchange(struct exchange **list, struct exchange *exchange)
-{
-	exchange->next = *list;
-	exchange->self = list;
-	if (*list)
-		(*list)->self = &exchange->next;
-	*list = exchange;
-}
-
-static void unlink_exchange(struct exchange *exchange)
-{
-	*exchange->self = exchange->next;
-	if (exchange->next)
-		exchange->next->self = exchange->self;
 }
 
 /* From the active ones to the ended ones. */
@@ -79,8 +66,8 @@ static void end_exchange(struct pump *pump, struct exchange *exchange, enum requ
 		curl_multi_remove_handle(pump->multi, exchange->easy);
 	exchange->added = false;
 	pump->active_count--;
-	unlink_exchange(exchange);
-	link_exchange(&pump->ended, exchange);
+	TAILQ_REMOVE(&pump->active, exchange, entry);
+	TAILQ_INSERT_HEAD(&pump->ended, exchange, entry);
 }
 
 static void start_exchange(struct pump *pump, struct exchange *exchange)
@@ -89,7 +76,7 @@ static void start_exchange(struct pump *pump, struct exchange *exchange)
 	if (!exchange->easy)
 		abort();
 	exchange->moved_ms = exchange->window_ms = clock_monotonic_ms();
-	link_exchange(&pump->active, exchange);
+	TAILQ_INSERT_HEAD(&pump->active, exchange, entry);
 	pump->active_count++;
 	exchange->added =
 	        exchange_prepare(exchange) && curl_multi_add_handle(pump->multi, exchange->easy) == CURLM_OK;
@@ -99,11 +86,10 @@ static void start_exchange(struct pump *pump, struct exchange *exchange)
 
 static void start_waiting(struct pump *pump)
 {
-	while (pump->waiting && pump->active_count < ACTIVE_MAX) {
-		struct exchange *exchange = pump->waiting;
-		pump->waiting = exchange->next;
-		if (!pump->waiting)
-			pump->waiting_last = &pump->waiting;
+	struct exchange *exchange;
+
+	while ((exchange = TAILQ_FIRST(&pump->waiting)) && pump->active_count < ACTIVE_MAX) {
+		TAILQ_REMOVE(&pump->waiting, exchange, entry);
 		start_exchange(pump, exchange);
 	}
 }
@@ -119,24 +105,22 @@ void pump_submit(struct pump *pump, struct request *request)
 	exchange->options = &pump->options;
 	exchange->any_paced = &pump->any_paced;
 	buffer_init(&exchange->kept, request->answer_max);
-	*pump->waiting_last = exchange;
-	pump->waiting_last = &exchange->next;
+	TAILQ_INSERT_TAIL(&pump->waiting, exchange, entry);
 	start_waiting(pump);
 }
 
 static void cancel_waiting(struct pump *pump, struct exchange *exchange)
 {
-	struct exchange **at = &pump->waiting;
+	struct exchange *each;
 
-	while (*at && *at != exchange)
-		at = &(*at)->next;
-	if (!*at)
+	TAILQ_FOREACH(each, &pump->waiting, entry)
+		if (each == exchange)
+			break;
+	if (!each)
 		return; /* it has ended */
-	*at = exchange->next;
-	if (!*at)
-		pump->waiting_last = at;
+	TAILQ_REMOVE(&pump->waiting, exchange, entry);
 	exchange->request->answer.outcome = REQUEST_CANCELED;
-	link_exchange(&pump->ended, exchange);
+	TAILQ_INSERT_HEAD(&pump->ended, exchange, entry);
 }
 
 void pump_cancel(struct pump *pump, struct request *request)
@@ -194,10 +178,11 @@ static void recycle(struct pump *pump, struct exchange *exchange)
 
 static void answer_ended(struct pump *pump)
 {
-	while (pump->ended) {
-		struct exchange *exchange = pump->ended;
+	struct exchange *exchange;
+
+	while ((exchange = TAILQ_FIRST(&pump->ended))) {
 		struct request *request = exchange->request;
-		unlink_exchange(exchange);
+		TAILQ_REMOVE(&pump->ended, exchange, entry);
 		snprintf(request->answer.words, sizeof(request->answer.words), "%s", exchange->words);
 		if (request->answer_max && request->answer.outcome == REQUEST_ANSWERED) {
 			request->answer.len = exchange->kept.len;
@@ -259,11 +244,10 @@ static void sweep_one(struct pump *pump, struct exchange *exchange, int64_t now)
 
 static void resume_paced(struct pump *pump, int64_t now)
 {
-	struct exchange *next;
+	struct exchange *exchange;
 
 	pump->any_paced = false;
-	for (struct exchange *exchange = pump->active; exchange; exchange = next) {
-		next = exchange->next;
+	TAILQ_FOREACH(exchange, &pump->active, entry) {
 		if (!exchange->paced)
 			continue;
 		if (!pace_piece(exchange->request->pace, now, 1)) {
@@ -279,15 +263,14 @@ static void resume_paced(struct pump *pump, int64_t now)
 static void look_at_clock(struct pump *pump)
 {
 	int64_t now = clock_monotonic_ms();
-	struct exchange *next;
 
 	if (pump->any_paced)
 		resume_paced(pump, now);
 	if (now - pump->swept_ms < SWEEP_MS)
 		return;
 	pump->swept_ms = now;
-	for (struct exchange *exchange = pump->active; exchange; exchange = next) {
-		next = exchange->next;
+	for (struct exchange *exchange = TAILQ_FIRST(&pump->active), *next; exchange; exchange = next) {
+		next = TAILQ_NEXT(exchange, entry);
 		sweep_one(pump, exchange, now);
 	}
 }
@@ -297,10 +280,10 @@ static void look_at_clock(struct pump *pump)
 static void end_if_slept(struct pump *pump)
 {
 	int64_t now = clock_monotonic_ms(), slept = now - pump->awake_ms;
+	struct exchange *exchange;
 
 	pump->awake_ms = now;
-	while (slept > ASLEEP_MS && pump->active) {
-		struct exchange *exchange = pump->active;
+	while (slept > ASLEEP_MS && (exchange = TAILQ_FIRST(&pump->active))) {
 		snprintf(exchange->words, sizeof(exchange->words), "this process was stopped for %lld ms",
 		        (long long)slept);
 		end_exchange(pump, exchange,
@@ -316,14 +299,14 @@ void pump_turn(struct pump *pump, const int *fds, size_t fd_count, int64_t timeo
 	assert(fd_count <= FDS_MAX);
 	for (size_t i = 0; i < fd_count; i++)
 		extra[i] = (struct curl_waitfd){.fd = fds[i], .events = CURL_WAIT_POLLIN};
-	if (pump->active && timeout_ms > SWEEP_MS)
+	if (!TAILQ_EMPTY(&pump->active) && timeout_ms > SWEEP_MS)
 		timeout_ms = SWEEP_MS;
 	if (pump->any_paced && timeout_ms > PACE_MS)
 		timeout_ms = PACE_MS;
 	end_if_slept(pump);
 	curl_multi_perform(pump->multi, &running);
 	take_messages(pump);
-	if (!pump->ended)
+	if (TAILQ_EMPTY(&pump->ended))
 		curl_multi_poll(pump->multi, extra, (unsigned)fd_count, (int)timeout_ms, NULL);
 	end_if_slept(pump);
 	curl_multi_perform(pump->multi, &running);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,23 +24,23 @@ struct source_parcel { /* who wants a parcel read */
 	source_parcel_done *done;
 	void *context;
 	struct agenda_entry later;
-	struct source_parcel *next;
+	LIST_ENTRY(source_parcel) entry;
 };
 
 struct reading {               /* of a parcel, for all who want the same */
 	struct pool_work work; /* first */
 	struct source_parcels *parcels;
-	struct parcel *parcel; /* a reference: the first one's */
-	uint64_t number;       /* in their order */
-	struct source_parcel *asks;
-	struct reading *next;
+	struct parcel *parcel;           /* a reference: the first one's */
+	uint64_t number;                 /* in their order */
+	LIST_HEAD(, source_parcel) asks; /* none: all were canceled, and nobody joins it any more */
+	LIST_ENTRY(reading) entry;
 };
 
 struct source_parcels {
 	struct pool *pool;
 	struct agenda *agenda;
 	uint64_t readings; /* begun */
-	struct reading *under_way;
+	LIST_HEAD(, reading) under_way;
 	struct kept {
 		struct parcel *parcel; /* a reference; NULL: none */
 		uint64_t number;
@@ -161,22 +162,12 @@ static struct parcel *find_kept(struct source_parcels *parcels, const struct par
 static struct reading *find_reading(
         struct source_parcels *parcels, const struct parcel *wanted, uint64_t since)
 {
-	struct reading *reading = parcels->under_way;
+	struct reading *reading;
 
-	while (reading && !(reading->number > since && has_same_sources(reading->parcel, wanted)))
-		reading = reading->next;
+	LIST_FOREACH(reading, &parcels->under_way, entry)
+		if (reading->number > since && has_same_sources(reading->parcel, wanted))
+			break;
 	return reading;
-}
-
-/* Nobody joins it any more. */
-static void leave_list(struct reading *reading)
-{
-	struct reading **at = &reading->parcels->under_way;
-
-	while (*at && *at != reading)
-		at = &(*at)->next;
-	if (*at)
-		*at = reading->next;
 }
 
 /* ---- answering */
@@ -195,21 +186,21 @@ static void answer_later(struct agenda_entry *entry)
 static void on_done(struct pool_work *work)
 {
 	struct reading *reading = (struct reading *)work;
-	struct source_parcel *next, *asks = reading->asks;
+	struct source_parcel *ask;
 	bool ok = work->end == POOL_RAN;
 
-	leave_list(reading);
-	reading->asks = NULL;
+	if (!LIST_EMPTY(&reading->asks))
+		LIST_REMOVE(reading, entry);
 	if (ok)
 		keep(reading->parcels, reading);
-	for (struct source_parcel *ask = asks; ask; ask = ask->next) {
+	LIST_FOREACH(ask, &reading->asks, entry) {
 		ask->reading = NULL;
 		ask->ok = ok;
 		if (ok)
 			lend(reading->parcel, ask->parcel);
 	}
-	for (struct source_parcel *ask = asks; ask; ask = next) {
-		next = ask->next;
+	while ((ask = LIST_FIRST(&reading->asks))) {
+		LIST_REMOVE(ask, entry);
 		answer(ask);
 	}
 }
@@ -232,8 +223,8 @@ static struct reading *start_reading(
 	reading->parcels = parcels;
 	reading->parcel = parcel_ref(parcel);
 	reading->number = ++parcels->readings;
-	reading->next = parcels->under_way;
-	parcels->under_way = reading;
+	LIST_INIT(&reading->asks);
+	LIST_INSERT_HEAD(&parcels->under_way, reading, entry);
 	reading->work.run = run;
 	reading->work.done = on_done;
 	reading->work.release = release;
@@ -258,8 +249,7 @@ struct source_parcel *source_parcel_read(struct source_parcels *parcels, struct 
 	ask->reading = find_reading(parcels, parcel, since);
 	if (!ask->reading)
 		ask->reading = start_reading(parcels, lane, parcel);
-	ask->next = ask->reading->asks;
-	ask->reading->asks = ask;
+	LIST_INSERT_HEAD(&ask->reading->asks, ask, entry);
 	return ask;
 }
 
@@ -269,16 +259,13 @@ void source_parcel_cancel(struct source_parcel *ask)
 
 	if (!reading)
 		return;
-	struct source_parcel **at = &reading->asks;
-	while (*at != ask)
-		at = &(*at)->next;
-	*at = ask->next;
+	LIST_REMOVE(ask, entry);
 	ask->reading = NULL;
 	ask->ok = false;
 	agenda_add(ask->parcels->agenda, &ask->later, 0, answer_later);
-	if (reading->asks)
+	if (!LIST_EMPTY(&reading->asks))
 		return;
-	leave_list(reading);
+	LIST_REMOVE(reading, entry);
 	pool_cancel(reading->parcels->pool, &reading->work);
 }
 
@@ -288,6 +275,7 @@ struct source_parcels *source_parcels_new(struct pool *pool, struct agenda *agen
 
 	parcels->pool = pool;
 	parcels->agenda = agenda;
+	LIST_INIT(&parcels->under_way);
 	return parcels;
 }
 
@@ -300,7 +288,7 @@ void source_parcels_free(struct source_parcels *parcels)
 {
 	if (!parcels)
 		return;
-	assert(!parcels->under_way);
+	assert(LIST_EMPTY(&parcels->under_way));
 	forget_all(parcels);
 	agenda_remove(parcels->agenda, &parcels->forget);
 	free(parcels);

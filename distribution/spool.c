@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ struct spool {
 	struct agenda *agenda;
 	uint64_t taken;
 	bool admitting;
-	struct spool_fetch *first, **last; /* waiting for room */
+	TAILQ_HEAD(, spool_fetch) waiting; /* for room, oldest first */
 };
 
 struct spool_fetch {
@@ -44,7 +45,7 @@ struct spool_fetch {
 	char range[64], if_range[192], etag[128]; /* etag: of what is written */
 	struct error err;
 	struct agenda_entry later;
-	struct spool_fetch *next;
+	TAILQ_ENTRY(spool_fetch) entry;
 };
 
 static void admit(struct spool *spool);
@@ -299,14 +300,13 @@ static bool has_room(struct spool *spool, uint64_t size)
 /* Evicting gives room back, which would admit from within: once is enough. */
 static void admit(struct spool *spool)
 {
+	struct spool_fetch *fetch;
+
 	if (spool->admitting)
 		return;
 	spool->admitting = true;
-	while (spool->first && has_room(spool, spool->first->wanted.size)) {
-		struct spool_fetch *fetch = spool->first;
-		spool->first = fetch->next;
-		if (!spool->first)
-			spool->last = &spool->first;
+	while ((fetch = TAILQ_FIRST(&spool->waiting)) && has_room(spool, fetch->wanted.size)) {
+		TAILQ_REMOVE(&spool->waiting, fetch, entry);
 		begin(fetch);
 	}
 	spool->admitting = false;
@@ -338,24 +338,20 @@ struct spool_fetch *spool_fetch(
 		agenda_add(spool->agenda, &fetch->later, 0, finish_later);
 		return fetch;
 	}
-	*spool->last = fetch;
-	spool->last = &fetch->next;
+	TAILQ_INSERT_TAIL(&spool->waiting, fetch, entry);
 	admit(spool);
 	return fetch;
 }
 
 static void leave_line(struct spool_fetch *fetch)
 {
-	struct spool *spool = fetch->spool;
-	struct spool_fetch **at = &spool->first;
+	struct spool_fetch *each;
 
-	while (*at && *at != fetch)
-		at = &(*at)->next;
-	if (!*at)
-		return;
-	*at = fetch->next;
-	if (!*at)
-		spool->last = at;
+	TAILQ_FOREACH(each, &fetch->spool->waiting, entry)
+		if (each == fetch)
+			break;
+	if (each)
+		TAILQ_REMOVE(&fetch->spool->waiting, fetch, entry);
 }
 
 void spool_cancel(struct spool_fetch *fetch)
@@ -394,7 +390,7 @@ enum status spool_open(const struct spool_options *options, struct pump *pump, s
 	spool->dir = memory_text(options->dir);
 	spool->pump = pump;
 	spool->agenda = agenda;
-	spool->last = &spool->first;
+	TAILQ_INIT(&spool->waiting);
 	*ret = spool;
 	return STATUS_OK;
 }
@@ -403,7 +399,7 @@ void spool_close(struct spool *spool)
 {
 	if (!spool)
 		return;
-	assert(!spool->first && !spool->taken);
+	assert(TAILQ_EMPTY(&spool->waiting) && !spool->taken);
 	free(spool->dir);
 	free(spool);
 }

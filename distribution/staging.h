@@ -67,8 +67,8 @@ struct staging {
 	size_t next, under_way;
 	size_t *alone; /* files that came out of a parcel not as they should be */
 	size_t alone_count, alone_room;
-	struct delivery *deliveries;
-	struct bundle *bundles;
+	LIST_HEAD(, delivery) deliveries;
+	LIST_HEAD(, bundle) bundles;
 	bool mended;
 	uint64_t bytes_done, files_done, bytes_sent;
 	bool counted; /* by an earlier pass */

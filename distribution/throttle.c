@@ -6,20 +6,21 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 struct ticket {                 /* an operation while it waits and while it is under way */
 	struct operation inner; /* what the inner driver gets: a copy */
 	struct operation *operation;
 	struct throttle *throttle;
 	struct flow *flow; /* where it waits; NULL: it is under way, or canceled */
-	struct ticket *next;
+	TAILQ_ENTRY(ticket) entry;
 	struct agenda_entry later;
 };
 
 struct flow { /* lives while something of it waits */
 	const void *id;
-	struct ticket *first, **last;
-	struct flow *next; /* in turn */
+	TAILQ_HEAD(, ticket) tickets; /* oldest first */
+	STAILQ_ENTRY(flow) entry;
 };
 
 struct throttle {
@@ -28,7 +29,7 @@ struct throttle {
 	struct agenda *agenda;
 	size_t connections, under_way;
 	struct map *flows;
-	struct flow *turn, **turn_last; /* whose turn it is first */
+	STAILQ_HEAD(, flow) turns; /* whose turn it is first */
 };
 
 static void admit(struct throttle *throttle);
@@ -79,32 +80,18 @@ static struct view key_of(const void *const *id)
 	return (struct view){(const char *)id, sizeof(*id)};
 }
 
-static void join_turn(struct throttle *throttle, struct flow *flow)
-{
-	flow->next = NULL;
-	*throttle->turn_last = flow;
-	throttle->turn_last = &flow->next;
-}
-
-static struct flow *take_turn(struct throttle *throttle)
-{
-	struct flow *flow = throttle->turn;
-
-	throttle->turn = flow->next;
-	if (!throttle->turn)
-		throttle->turn_last = &throttle->turn;
-	return flow;
-}
-
 static void admit(struct throttle *throttle)
 {
-	while (throttle->turn && throttle->under_way < throttle->connections) {
-		struct flow *flow = take_turn(throttle);
-		struct ticket *ticket = flow->first;
+	struct flow *flow;
 
-		flow->first = ticket ? ticket->next : NULL;
-		if (flow->first) {
-			join_turn(throttle, flow);
+	while ((flow = STAILQ_FIRST(&throttle->turns)) && throttle->under_way < throttle->connections) {
+		struct ticket *ticket = TAILQ_FIRST(&flow->tickets);
+
+		STAILQ_REMOVE_HEAD(&throttle->turns, entry);
+		if (ticket)
+			TAILQ_REMOVE(&flow->tickets, ticket, entry);
+		if (!TAILQ_EMPTY(&flow->tickets)) {
+			STAILQ_INSERT_TAIL(&throttle->turns, flow, entry);
 		} else {
 			map_remove(throttle->flows, key_of(&flow->id));
 			free(flow);
@@ -122,13 +109,12 @@ static void wait_in_flow(struct throttle *throttle, struct ticket *ticket)
 	if (!flow) {
 		flow = memory_alloc(sizeof(*flow));
 		flow->id = id;
-		flow->last = &flow->first;
+		TAILQ_INIT(&flow->tickets);
 		map_put(throttle->flows, key_of(&id), flow);
-		join_turn(throttle, flow);
+		STAILQ_INSERT_TAIL(&throttle->turns, flow, entry);
 	}
 	ticket->flow = flow;
-	*flow->last = ticket;
-	flow->last = &ticket->next;
+	TAILQ_INSERT_TAIL(&flow->tickets, ticket, entry);
 }
 
 static void throttle_submit(struct driver *driver, struct operation *operation)
@@ -149,20 +135,6 @@ static void answer_canceled(struct agenda_entry *entry)
 	answer((struct ticket *)((char *)entry - offsetof(struct ticket, later)));
 }
 
-/* Out of its flow; a flow that is empty then keeps its turn, which is over at once. */
-static void leave_flow(struct ticket *ticket)
-{
-	struct flow *flow = ticket->flow;
-	struct ticket **at = &flow->first;
-
-	while (*at != ticket)
-		at = &(*at)->next;
-	*at = ticket->next;
-	if (!*at)
-		flow->last = at;
-	ticket->flow = NULL;
-}
-
 static void throttle_cancel(struct driver *driver, struct operation *operation)
 {
 	struct throttle *throttle = (struct throttle *)driver;
@@ -174,7 +146,8 @@ static void throttle_cancel(struct driver *driver, struct operation *operation)
 		throttle->inner->ops->cancel(throttle->inner, &ticket->inner);
 		return;
 	}
-	leave_flow(ticket);
+	TAILQ_REMOVE(&ticket->flow->tickets, ticket, entry); /* an empty flow's turn is over at once */
+	ticket->flow = NULL;
 	ticket->inner.result.status = error_set(&ticket->inner.result.err, STATUS_RETRY, "canceled",
 	        "canceled before its turn for %s came", operation->path);
 	agenda_add(throttle->agenda, &ticket->later, 0, answer_canceled);
@@ -201,6 +174,6 @@ struct driver *throttle_open(struct driver *inner, size_t connections, struct ag
 	throttle->agenda = agenda;
 	throttle->connections = connections;
 	throttle->flows = map_new();
-	throttle->turn_last = &throttle->turn;
+	STAILQ_INIT(&throttle->turns);
 	return &throttle->driver;
 }

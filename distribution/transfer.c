@@ -214,6 +214,8 @@ struct staging *staging_new(const struct transfer_spec *spec)
 	staging->attempt = memory_text(spec->attempt);
 	staging->base_version = memory_text(spec->base_version);
 	staging->manifest = spec->manifest ? manifest_ref(spec->manifest) : NULL;
+	LIST_INIT(&staging->deliveries);
+	LIST_INIT(&staging->bundles);
 	staging->done = spec->done;
 	staging->progress = spec->progress;
 	staging->context = spec->context;

@@ -13,6 +13,7 @@ enum { TELL_MS = 500 };
 static void tell(struct staging *staging)
 {
 	int64_t now = clock_monotonic_ms();
+	const struct delivery *delivery;
 
 	if (!staging->progress || now - staging->told_ms < TELL_MS)
 		return;
@@ -20,9 +21,9 @@ static void tell(struct staging *staging)
 	        .bytes_total = staging->manifest->bytes,
 	        .files_done = staging->files_done,
 	        .files_total = staging->manifest->count};
-	for (struct delivery *delivery = staging->deliveries; delivery && !staging->counted;
-	        delivery = delivery->next)
-		progress.bytes_done += delivery->bytes;
+	if (!staging->counted)
+		LIST_FOREACH(delivery, &staging->deliveries, entry)
+			progress.bytes_done += delivery->bytes;
 	staging->told_ms = now;
 	staging->progress(&progress, staging->context);
 }
@@ -53,9 +54,7 @@ static void on_done(struct delivery *delivery)
 {
 	struct staging *staging = delivery->context;
 
-	*delivery->self = delivery->next;
-	if (delivery->next)
-		delivery->next->self = delivery->self;
+	LIST_REMOVE(delivery, entry);
 	staging->under_way--;
 	staging->bytes_sent += delivery->bytes_sent;
 	staging->mended |= delivery->mended;
@@ -127,11 +126,7 @@ static void start_delivery(struct staging *staging, size_t index)
 	delivery->moved = staging->progress ? on_moved : NULL;
 	delivery->done = on_done;
 	delivery->context = staging;
-	delivery->next = staging->deliveries;
-	delivery->self = &staging->deliveries;
-	if (delivery->next)
-		delivery->next->self = &delivery->next;
-	staging->deliveries = delivery;
+	LIST_INSERT_HEAD(&staging->deliveries, delivery, entry);
 	staging->under_way++;
 	if (staging->checking) {
 		delivery->path = staging_path_to_check(staging, file);
@@ -200,7 +195,9 @@ void staging_check_files(struct staging *staging, void (*passed)(struct staging 
 
 void staging_cancel_files(struct staging *staging)
 {
-	for (struct delivery *delivery = staging->deliveries; delivery; delivery = delivery->next)
+	struct delivery *delivery;
+
+	LIST_FOREACH(delivery, &staging->deliveries, entry)
 		delivery_cancel(delivery);
 	staging_cancel_parcels(staging);
 }

@@ -15,7 +15,7 @@ struct bundle { /* a parcel under way */
 	struct parcel *parcel;
 	struct source_parcel *reading; /* NULL: not now */
 	struct step step;
-	struct bundle *next, **self; /* the staging's list */
+	LIST_ENTRY(bundle) entry;
 };
 
 static void finish(struct bundle *bundle, parcel_set right)
@@ -23,9 +23,7 @@ static void finish(struct bundle *bundle, parcel_set right)
 	struct staging *staging = bundle->staging;
 	const struct parcel *parcel = bundle->parcel;
 
-	*bundle->self = bundle->next;
-	if (bundle->next)
-		bundle->next->self = bundle->self;
+	LIST_REMOVE(bundle, entry);
 	staging->under_way--;
 	for (size_t i = 0; i < parcel->count; i++) {
 		if (parcel_set_has(right, i))
@@ -186,11 +184,7 @@ bool staging_start_parcel(struct staging *staging)
 	bundle->parcel = parcel;
 	bundle->step =
 	        (struct step){.context = bundle, .flow = staging, .ahead = &staging->ahead, .once = true};
-	bundle->next = staging->bundles;
-	bundle->self = &staging->bundles;
-	if (bundle->next)
-		bundle->next->self = &bundle->next;
-	staging->bundles = bundle;
+	LIST_INSERT_HEAD(&staging->bundles, bundle, entry);
 	staging->under_way++;
 	if (source && !ahead_has(&staging->ahead, kind_of(staging), parcel->files[0].path))
 		bundle->reading = staging_read_parcel(staging, source, parcel, read_sources, bundle);
@@ -201,7 +195,9 @@ bool staging_start_parcel(struct staging *staging)
 
 void staging_cancel_parcels(struct staging *staging)
 {
-	for (struct bundle *bundle = staging->bundles; bundle; bundle = bundle->next) {
+	struct bundle *bundle;
+
+	LIST_FOREACH(bundle, &staging->bundles, entry) {
 		if (bundle->reading)
 			source_parcel_cancel(bundle->reading);
 		else
