@@ -1,10 +1,10 @@
 #ifndef STAGER_GATE_CODEC_H
 #define STAGER_GATE_CODEC_H
 
-#include "engine/outbox.h"
+#include "base/bytes.h"
 #include "stager/gate_state.h"
 
-/* The gate's rows to and from bytes, and its facts to records.
+/* The gate's rows to and from bytes.
  *
  * A row's name says what it is: v/<version>, d/<version>/<dp>, p/<dp>, j/<job id>. Its value begins with a
  * schema byte; then the fields in the order in which gate_codec.c writes them, packed as base/bytes.h says.
@@ -22,16 +22,5 @@ void gate_rows(const struct gate_state *state, void (*row)(const struct gate_row
  * STATUS_FATAL: "newer_schema", or "row_damaged". */
 must_check enum status gate_row_load(
         struct gate_state *state, struct view row, struct view value, struct error *err);
-
-/* Numbers of the worker's outputs. */
-enum { OUTPUT_STAGED, OUTPUT_STATUS };
-
-/* A gate_out that appends everything to an outbox. */
-struct gate_sink {
-	struct gate_out out;
-	struct outbox *outbox;
-	bool cloudevents; /* records carry the headers of CloudEvents too */
-};
-void gate_sink_init(struct gate_sink *sink, struct outbox *outbox, bool cloudevents);
 
 #endif

@@ -1,4 +1,6 @@
 /* The gate's facts to records, its changed rows to changelog rows, in an outbox. */
+#include "stager/gate_sink.h"
+
 #include "engine/envelope.h"
 #include "schemas/record.h"
 #include "stager/gate_codec.h"

@@ -1,6 +1,6 @@
 /* holdpoint-stager: copies versions to distribution points, verifies them, and keeps the gate. */
 #include "schemas/topics.h"
-#include "stager/gate_codec.h"
+#include "stager/gate_sink.h"
 #include "stager/stager.h"
 
 #include <string.h>

@@ -6,6 +6,7 @@
 #include "schemas/job.h"
 #include "schemas/names.h"
 #include "stager/gate_codec.h"
+#include "stager/gate_sink.h"
 
 #include <stdlib.h>
 #include <string.h>

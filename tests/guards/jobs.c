@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "distribution/catalogue.h"
 #include "schemas/topics.h"
-#include "stager/gate_codec.h"
+#include "stager/gate_sink.h"
 #include "stager/stager.h"
 #include "tests/guards/instant.h"
 #include "updater/updater.h"

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "schemas/record.h"
 #include "stager/gate_codec.h"
+#include "stager/gate_sink.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

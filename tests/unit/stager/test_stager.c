@@ -7,6 +7,7 @@
 #include "schemas/staged.h"
 #include "schemas/status.h"
 #include "stager/gate_codec.h"
+#include "stager/gate_sink.h"
 #include "stager/gate_state.h"
 
 #include <criterion/criterion.h>
