@@ -116,6 +116,23 @@ void buffer_add_format(struct buffer *buffer, const char *format, ...)
 	va_end(again);
 }
 
+char *decimal_unsigned_before(char *end, uint64_t number)
+{
+	do
+		*--end = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	return end;
+}
+
+char *decimal_before(char *end, int64_t number)
+{
+	char *at = decimal_unsigned_before(end, number < 0 ? -(uint64_t)number : (uint64_t)number);
+
+	if (number < 0)
+		*--at = '-';
+	return at;
+}
+
 void pack_uint(struct buffer *buffer, uint64_t value)
 {
 	unsigned char bytes[10];

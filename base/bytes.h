@@ -41,6 +41,12 @@ void buffer_wrote(struct buffer *buffer, char *end);
 void buffer_add_text(struct buffer *buffer, const char *text);
 void buffer_add_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A number's decimal digits, written so that they end before end; returns their start. For what is written
+ * often: elsewhere buffer_add_format() does. */
+enum { DECIMAL_MAX = 20 }; /* digits and sign */
+char *decimal_before(char *end, int64_t number);
+char *decimal_unsigned_before(char *end, uint64_t number);
+
 /* Rows are packed as little-endian base-128 varints (as in Protocol Buffers; signed ones zigzag) and
  * length-prefixed bytes. Reading never runs past the end: the first read that would sets failed, and it and
  * all later ones give 0 or the absent view, so a decoder reads straight through and checks failed once. */

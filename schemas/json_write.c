@@ -143,30 +143,17 @@ void json_add_text(struct buffer *out, const char *text)
 	json_add_view(out, view_text(text));
 }
 
-/* Writes the digits of number so that they end before end; returns their start. */
-static char *digits_before(char *end, uint64_t number)
-{
-	do {
-		*--end = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	return end;
-}
-
 void json_add_uint(struct buffer *out, uint64_t number)
 {
-	char text[20], *end = text + sizeof(text), *at = digits_before(end, number);
+	char text[DECIMAL_MAX], *end = text + sizeof(text), *at = decimal_unsigned_before(end, number);
 
 	add_value(out, at, (size_t)(end - at));
 }
 
 void json_add_int(struct buffer *out, int64_t number)
 {
-	char text[21], *end = text + sizeof(text);
-	char *at = digits_before(end, number < 0 ? -(uint64_t)number : (uint64_t)number);
+	char text[DECIMAL_MAX], *end = text + sizeof(text), *at = decimal_before(end, number);
 
-	if (number < 0)
-		*--at = '-';
 	add_value(out, at, (size_t)(end - at));
 }
 

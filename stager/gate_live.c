@@ -11,9 +11,9 @@ size_t gate_live_from(const struct gate_live *live, int64_t offset)
 {
 	size_t low = 0, high = live->roll.count;
 
+	/* most come last, and to look at the last job would be to fetch it from memory */
 	if (live->newest < offset)
-		return high; /* most come last, and to look at the last job would be to fetch it from memory
-		              */
+		return high;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

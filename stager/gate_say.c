@@ -37,14 +37,8 @@ static void add_text(struct words *words, const char *text)
 
 static void add_number(struct words *words, int64_t number)
 {
-	char text[21], *end = text + sizeof(text), *at = end;
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char text[DECIMAL_MAX], *end = text + sizeof(text), *at = decimal_before(end, number);
 
-	do
-		*--at = (char)('0' + rest % 10);
-	while ((rest /= 10) > 0);
-	if (number < 0)
-		*--at = '-';
 	add(words, at, (size_t)(end - at));
 }
 

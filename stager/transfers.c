@@ -25,17 +25,13 @@ static void stage_result_free(void *data)
 
 void stage_tag_write(const char *version, const char *point, uint32_t attempt, char text[STAGE_TAG_SIZE])
 {
-	char number[11], *digits = number + sizeof(number);
+	char number[DECIMAL_MAX + 1] = "", *end = number + DECIMAL_MAX;
 
-	/* by hand: at each event of a package all that it still waits for are named */
-	*--digits = '\0';
-	do
-		*--digits = (char)('0' + attempt % 10);
-	while ((attempt /= 10) > 0);
+	/* no snprintf(): at each event of a package all that it still waits for are named */
 	assert(strlen(version) < VERSION_SIZE && strlen(point) < DP_NAME_SIZE);
 	text = stpcpy(stpcpy(text, version), "/");
 	text = stpcpy(stpcpy(text, point), "/");
-	stpcpy(text, digits);
+	stpcpy(text, decimal_unsigned_before(end, attempt));
 }
 
 bool stage_tag_parse(struct view text, struct stage_tag *ret)

@@ -32,15 +32,8 @@ static void add(struct text *text, struct view piece)
 
 static void add_number(struct text *text, int64_t number)
 {
-	char digits[24], *end = digits + sizeof(digits), *at = end;
-	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[DECIMAL_MAX], *end = digits + sizeof(digits), *at = decimal_before(end, number);
 
-	do {
-		*--at = (char)('0' + left % 10);
-		left /= 10;
-	} while (left);
-	if (number < 0)
-		*--at = '-';
 	add(text, (struct view){at, (size_t)(end - at)});
 }
 

@@ -139,3 +139,15 @@ Test(pack, a_text_with_a_nul_fails)
 	cr_assert(in.failed);
 	buffer_release(&buffer);
 }
+
+Test(decimal, ends_before_what_is_behind_it_at_either_end_of_its_range)
+{
+	char text[DECIMAL_MAX + 1] = "", *end = text + DECIMAL_MAX;
+
+	cr_assert_str_eq(decimal_before(end, 0), "0");
+	cr_assert_str_eq(decimal_before(end, -90), "-90");
+	cr_assert_eq(decimal_before(end, INT64_MIN), text, "the longest fills it");
+	cr_assert_str_eq(text, "-9223372036854775808");
+	cr_assert_eq(decimal_unsigned_before(end, UINT64_MAX), text);
+	cr_assert_str_eq(text, "18446744073709551615");
+}
