@@ -48,9 +48,12 @@ static void add_why(const char *reason, const char *detail, struct buffer *line)
 
 static void job_line(const struct screen *screen, const struct watch *watch, struct buffer *line)
 {
+	bool held = strcmp(watch->state, "held") == 0 && watch->targets;
+	bool released = held && watch->staged >= watch->targets;
+
 	buffer_add_format(line, "%s ", watch->job_id);
-	add_state(screen, watch->state[0] ? watch->state : "sent", line);
-	if (strcmp(watch->state, "held") == 0 && watch->targets)
+	add_state(screen, released ? "released" : watch->state[0] ? watch->state : "sent", line);
+	if (held && !released)
 		buffer_add_format(line, ", staged on %u of %u", watch->staged, watch->targets);
 	add_why(watch->reason, watch->detail, line);
 }

@@ -70,6 +70,8 @@ static enum watch_news apply_job(struct watch *watch, const struct status_event 
 	memcpy(watch->detail, event->detail, sizeof(watch->detail));
 	watch->staged = event->staged;
 	watch->targets = event->targets;
+	watch->missing_count = event->missing_count;
+	memcpy(watch->missing, event->missing, sizeof(watch->missing));
 	watch->final = event->final;
 	if (strcmp(watch->state, "accepted") == 0)
 		watch->point_count = 0; /* what was heard before is of an earlier job */
@@ -92,6 +94,19 @@ static bool is_past_moving(const struct watch_point *point)
 {
 	return strcmp(point->state, "staged") == 0 || strcmp(point->state, "updating") == 0 ||
 	       strcmp(point->state, "updated") == 0;
+}
+
+/* Behind the last of them no further held is said: the next of the job is its end. */
+static void no_longer_missing(struct watch *watch, const char *name)
+{
+	for (size_t i = 0; i < watch->missing_count; i++) {
+		if (strcmp(watch->missing[i], name) != 0)
+			continue;
+		watch->missing_count--;
+		memmove(watch->missing[i], watch->missing[watch->missing_count], DP_NAME_SIZE);
+		watch->staged++;
+		return;
+	}
 }
 
 static enum watch_news apply_point(
@@ -119,6 +134,8 @@ static enum watch_news apply_point(
 	point->attempt = event->attempt;
 	point->next_retry_ms = event->next_retry_ms;
 	point->bytes_done = point->bytes_total = 0;
+	if (is_past_moving(point))
+		no_longer_missing(watch, point->name);
 	return WATCH_POINT;
 }
 

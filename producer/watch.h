@@ -19,7 +19,9 @@ struct watch {
 	        position; /* where it was applied; offset -1: whichever life of job_id was accepted last */
 	bool any_life;
 	char state[24], reason[ERROR_CODE_MAX], detail[ERROR_MESSAGE_MAX];
-	uint32_t staged, targets; /* of what it is held for */
+	uint32_t staged, targets; /* of what it is held for, and what was heard to be staged since */
+	size_t missing_count;
+	char missing[HELD_MISSING_MAX][DP_NAME_SIZE];
 	bool final;
 	bool duplicate;             /* it follows the original of the job that was sent */
 	struct watch_point *points; /* sorted by name, at most JOB_TARGETS_MAX */

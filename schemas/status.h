@@ -94,6 +94,8 @@ struct status_event {
 	char reason[ERROR_CODE_MAX], detail[ERROR_MESSAGE_MAX];
 	struct position job_position;
 	uint32_t attempt, staged, targets;
+	size_t missing_count; /* what held waits for, as far as it is named */
+	char missing[HELD_MISSING_MAX][DP_NAME_SIZE];
 	uint64_t bytes_done, bytes_total;
 	int64_t time_ms, next_retry_ms;
 };

@@ -5,9 +5,8 @@
 #include <string.h>
 
 /* Cut where it is too long, at a UTF-8 boundary. */
-static void get_text(const struct json_node *in, const char *name, char *text, size_t size)
+static void cut_text(struct view value, char *text, size_t size)
 {
-	struct view value = json_get_text(in, name, JSON_OPTIONAL);
 	size_t len = value.len < size ? value.len : size - 1;
 
 	while (len && len < value.len && ((unsigned char)value.data[len] & 0xc0) == 0x80)
@@ -15,6 +14,11 @@ static void get_text(const struct json_node *in, const char *name, char *text, s
 	if (len)
 		memcpy(text, value.data, len);
 	text[len] = '\0';
+}
+
+static void get_text(const struct json_node *in, const char *name, char *text, size_t size)
+{
+	cut_text(json_get_text(in, name, JSON_OPTIONAL), text, size);
 }
 
 static uint64_t get_count(const struct json_node *in, const char *name, uint64_t most)
@@ -27,12 +31,16 @@ static uint64_t get_count(const struct json_node *in, const char *name, uint64_t
 
 static void get_waiting_for(const struct json_node *in, struct status_event *event)
 {
-	struct json_node waiting_for;
+	struct json_node waiting_for, missing;
 
 	if (!json_get_object(in, "waiting_for", JSON_OPTIONAL, &waiting_for))
 		return;
 	event->staged = (uint32_t)get_count(&waiting_for, "staged", UINT32_MAX);
 	event->targets = (uint32_t)get_count(&waiting_for, "targets", UINT32_MAX);
+	if (!json_get_array(&waiting_for, "missing", JSON_OPTIONAL, &missing))
+		return;
+	for (size_t i = 0; i < json_count(&missing) && i < HELD_MISSING_MAX; i++)
+		cut_text(json_item_text(&missing, i), event->missing[event->missing_count++], DP_NAME_SIZE);
 }
 
 static void get_error(const struct json_node *in, struct status_event *event)

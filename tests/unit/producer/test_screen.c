@@ -133,3 +133,28 @@ Test(screen, draws_the_end_however_soon_it_comes)
 	free(shown);
 	watch_release(&watch);
 }
+
+Test(screen, does_not_call_a_job_held_whose_last_distribution_point_is_staged)
+{
+	struct status_event held = {.type = "job",
+	        .job_id = "u-18",
+	        .state = "held",
+	        .job_position = {3, 7},
+	        .staged = 1,
+	        .targets = 2,
+	        .missing_count = 1,
+	        .missing = {"paris"}};
+	struct status_event staged = {
+	        .type = "distribution_point", .distribution_point = "paris", .state = "staged"};
+	struct screen screen;
+	struct watch watch;
+
+	watch_init(&watch, "PKG", "1.0", "u-18", (struct position){3, 7});
+	open_screen(&screen, false);
+	screen.live = true;
+	show(&screen, &watch, held, "", 10000);
+	show(&screen, &watch, staged, "", 10200);
+	check_shown(&screen, "u-18 held, staged on 1 of 2\033[K\n\033[J"
+	                     "\033[1A\ru-18 released\033[K\n  paris            staged\033[K\n\033[J");
+	watch_release(&watch);
+}

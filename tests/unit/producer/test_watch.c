@@ -235,3 +235,28 @@ Test(watch_any_life, is_a_rejected_one_only_where_none_was_accepted)
 	cr_assert_str_eq(watch.state, "completed");
 	watch_release(&watch);
 }
+
+Test(watch_apply, counts_what_a_held_job_waited_for_as_it_is_staged)
+{
+	struct watch watch;
+	struct status_event held = job("held", 1742);
+
+	held.staged = 1;
+	held.targets = 3;
+	held.missing_count = 2;
+	strcpy(held.missing[0], "paris");
+	strcpy(held.missing[1], "tokyo");
+	watch_init(&watch, "PKG", "1.0", "u-18", ours);
+	apply(&watch, held);
+	apply(&watch, point("paris", "retrying"));
+	apply(&watch, point("lima", "staged")); /* not one of the job's, or counted before */
+	cr_assert_eq(watch.staged, 1);
+	apply(&watch, point("paris", "staged"));
+	apply(&watch, point("paris", "updated"));
+	cr_assert_eq(watch.staged, 2, "once");
+	apply(&watch, point("tokyo", "updated"));
+	cr_assert_eq(watch.staged, 3);
+	apply(&watch, held);
+	cr_assert_eq(watch.staged, 1, "what is said last counts");
+	watch_release(&watch);
+}

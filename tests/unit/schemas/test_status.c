@@ -83,6 +83,7 @@ Test(status, a_held_job_says_what_it_waits_for)
 	cr_assert_str_eq(event.reason, "not_staged");
 	cr_assert_str_eq(event.detail, "waits for tokyo");
 	cr_assert(event.staged == 1 && event.targets == 2);
+	cr_assert(event.missing_count == 1 && strcmp(event.missing[0], "tokyo") == 0);
 	cr_assert(event.job_position.partition == 3 && event.job_position.offset == 9);
 	cr_assert_eq(event.time_ms, 1000);
 }
