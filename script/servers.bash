@@ -13,7 +13,7 @@
 # shellcheck disable=SC2154,SC2034 # shared with the sourcing script
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 count="" port="" number="" dir="" launched=() taken=()
-start_seconds=${SERVERS_START_SECONDS:-60} stop_seconds=15
+start_seconds=${SERVERS_START_SECONDS:-60} stop_seconds=${SERVERS_STOP_SECONDS:-15}
 # A command that runs each server, % in it being its number: `setpriv --reuid 900%`.
 SERVERS_RUN=${SERVERS_RUN-}
 
