@@ -145,17 +145,24 @@ static const struct command_spec held_command = {
         .kafka = true,
 };
 
-/* Nobody is to take silence about the young for an answer about all. */
-static enum status tell_younger(const struct asked *asked, struct error *err)
+/* Nobody is to take silence about the young, or about what no stager has read yet, for an answer on all. */
+static enum status tell_others(const struct asked *asked, struct error *err)
 {
-	int64_t held;
-	enum status status =
-	        database_number(asked->database, "SELECT count(*) FROM job WHERE state = 'held'", &held, err);
+	int64_t held, submitted;
 
-	if (status == STATUS_OK && held)
+	if (database_number(asked->database, "SELECT count(*) FROM job WHERE state = 'held'", &held, err) !=
+	                STATUS_OK ||
+	        database_number(asked->database, "SELECT count(*) FROM job WHERE state = 'submitted'",
+	                &submitted, err) != STATUS_OK)
+		return err->status;
+	if (held)
 		fprintf(stderr, "%" PRId64 " %s held, for less (leave out --older-than to see %s).\n", held,
 		        held == 1 ? "is" : "are", held == 1 ? "it" : "them");
-	return status;
+	if (submitted)
+		fprintf(stderr,
+		        "%" PRId64 " %s sent, and no stager has answered yet (holdpoint-auditor jobs).\n",
+		        submitted, submitted == 1 ? "was" : "were");
+	return STATUS_OK;
 }
 
 static enum status list_held(const struct options *options, struct error *err)
@@ -175,8 +182,8 @@ static enum status list_held(const struct options *options, struct error *err)
 	enum status status = list(&asked, &jobs, jobs_print_held,
 	        older_ms ? "Nothing has been held for so long." : "Nothing is held.", &count, err);
 
-	if (status == STATUS_OK && !count && older_ms && !asked.json)
-		status = tell_younger(&asked, err);
+	if (status == STATUS_OK && !count && !asked.json)
+		status = tell_others(&asked, err);
 	database_close(asked.database);
 	return status;
 }

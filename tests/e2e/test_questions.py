@@ -51,9 +51,12 @@ def cells(system, *arguments):
 
 
 def test_an_update_before_its_create_is_told_as_held_and_its_state_at_each_moment(pipeline):
-    start(pipeline)
     create, update = jobs_for(pipeline, "HELLO", "1.0", ["paris", "tokyo"], tag="1")
     pipeline.publish({**update, "distribution_points": ["paris", "tokyo"], "requested_by": "ana@ops"})
+    none = pipeline.run("holdpoint-auditor", "held", *pipeline.common())
+    assert (none.stdout, none.stderr) == ("Nothing is held.\n",
+                                          "1 was sent, and no stager has answered yet (holdpoint-auditor jobs).\n")
+    start(pipeline)
     held = pipeline.await_status("the hold", lambda s: s.get("state") == "held")
 
     found = ask_json(pipeline, "held")
