@@ -350,9 +350,10 @@ static void identified(struct step *step)
 	if (status == STATUS_OK && strcmp(identity.dp_id, switching->dp_id) != 0)
 		status = error_set(&err, STATUS_RETRY, "dp_id_changed",
 		        "distribution point %s says that it is %s, and the version was staged on %s: is "
-		        "another "
-		        "disk or server in its place",
-		        switching->point, identity.dp_id, switching->dp_id);
+		        "another disk or server in its place? "
+		        "If its content is lost, run holdpoint-stager dp init --replace --lost-id %s %s",
+		        switching->point, identity.dp_id, switching->dp_id, switching->dp_id,
+		        switching->point);
 	identity_release(&identity);
 	if (is_canceled(switching))
 		return;

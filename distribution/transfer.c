@@ -43,8 +43,8 @@ static void judge_identity(struct staging *staging)
 		error_set(&staging->err, STATUS_RETRY, "dp_id_changed",
 		        "distribution point %s says that it is %s, and was %s: is another disk or server in "
 		        "its place? "
-		        "If its content is lost, run holdpoint-stager dp init --replace %s",
-		        staging->point, identity.dp_id, wanted, staging->point);
+		        "If its content is lost, run holdpoint-stager dp init --replace --lost-id %s %s",
+		        staging->point, identity.dp_id, wanted, wanted, staging->point);
 	identity_release(&staging->identity);
 	staging->identity = identity;
 	staging->identity_known = true;

@@ -31,7 +31,9 @@ static const struct command_spec dp_init_command = {
                    "on all of FILE. Nothing is staged on a distribution point before. Those that have one\n"
                    "are left as they are, unless --replace confirms that their content is lost.",
         .examples = "holdpoint-stager dp init --distribution-points dps.json\n"
-                    "holdpoint-stager dp init --distribution-points dps.json --replace paris\n",
+                    "holdpoint-stager dp init --distribution-points dps.json --replace paris\n"
+                    "holdpoint-stager dp init --distribution-points dps.json --replace --lost-id "
+                    "f28e15d8-ef3d-4ff5-8629-9265de89084b paris\n",
         .options = dp_init_options,
         .least_arguments = 0,
         .most_arguments = 1000,

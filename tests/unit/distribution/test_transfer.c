@@ -398,6 +398,9 @@ ON_EACH_KIND(transfer_identity, notices_another_one_in_its_place)
 	scratch_write(path, "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-00000000000f\"}");
 	struct outcome outcome = room_stage(bench, "tokyo", "PKG", "1.0", manifest);
 	room_expect(&outcome, STATUS_RETRY, "dp_id_changed");
+	char way_out[120];
+	snprintf(way_out, sizeof(way_out), "dp init --replace --lost-id %s tokyo", bench->dp_id);
+	cr_assert_not_null(strstr(outcome.err.message, way_out), "%s", outcome.err.message);
 	room_expect_unsealed(tokyo, "PKG", "1.0");
 	scratch_write(path, "{\"dp_id\":\"0b2f7c1e-0000-4000-8000-00000000000f\","
 	                    "\"replaces\":[\"0b2f7c1e-0000-4000-8000-000000000001\"]}");
