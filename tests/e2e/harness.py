@@ -205,10 +205,10 @@ class System:
 
     # -- jobs
 
-    def publish(self, *jobs, partitioner="murmur2_random"):
+    def publish(self, *jobs, partitioner="murmur2_random", **config):
         """Publishes jobs (dicts, or (key, bytes) pairs) in order, as any Kafka client would; returns positions."""
         producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": partitioner, "linger.ms": 0,
-                             "enable.idempotence": True, "message.max.bytes": 2000000})
+                             "enable.idempotence": True, "message.max.bytes": 2000000, **config})
         positions = []
 
         def delivered(error, message):

@@ -77,6 +77,18 @@ def test_every_bad_record_is_dead_lettered_byte_identical_with_its_reason(pipeli
     assert_kept(pipeline)
 
 
+def test_what_unpacks_to_far_more_than_it_was_sent_as_is_dead_lettered_and_passed(pipeline):
+    """Brokers bound what a batch is packed: 110 MB of zeros are 4 KB of zstd, and librdkafka by itself unpacks 100."""
+    start_all(pipeline)
+    pipeline.publish(("BOMB", b"0" * (110 << 20)), **{"compression.type": "zstd", "message.max.bytes": 1000000000})
+    create, update = jobs_for(pipeline, "BOMB", "1.0", ["paris"], tag="behind")
+    pipeline.publish(create, update)
+    assert pipeline.await_jobs("c-behind", "u-behind") == {"c-behind": "completed", "u-behind": "completed"}
+    letter, = pipeline.read("dlq")
+    assert letter.key == b"BOMB" and letter.headers["__connect.errors.exception.class"] == b"too_large"
+    assert "too_large" in pipeline.run("holdpoint-auditor", "dlq", "list", *pipeline.common()).stdout  # reads jobs too
+
+
 @pytest.mark.parametrize("name, change, code", [
     ("unknown point", {"distribution_points": ["nowhere"]}, "unknown_distribution_point"),
     ("unknown group", {"distribution_points": ["group:none"]}, "unknown_group"),
