@@ -232,7 +232,7 @@ class System:
         """All records of a topic now, each partition in order."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "e2e-reader", "isolation.level": isolation,
                              "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
-                             "fetch.wait.max.ms": 10, "log_level": 2})
+                             "fetch.wait.max.ms": 10, "receive.message.max.bytes": 1000000000, "log_level": 2})
         name, records, open_partitions = self.prefix + topic, [], set(range(self.partitions))
         try:
             consumer.assign([TopicPartition(name, p, 0) for p in range(self.partitions)])
