@@ -137,11 +137,16 @@ static enum status take_line(struct submit *submit, enum pass pass, struct view 
 	        submit->timeout_ms, on_delivered, submit, err);
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
 static struct view trim(struct view line)
 {
-	while (line.len && strchr(" \t\r", line.data[line.len - 1]))
+	while (line.len && is_blank(line.data[line.len - 1]))
 		line.len--;
-	while (line.len && strchr(" \t", *line.data)) {
+	while (line.len && is_blank(*line.data)) {
 		line.data++;
 		line.len--;
 	}

@@ -89,6 +89,11 @@ def test_what_unpacks_to_far_more_than_it_was_sent_as_is_dead_lettered_and_passe
     assert "too_large" in pipeline.run("holdpoint-auditor", "dlq", "list", *pipeline.common()).stdout  # reads jobs too
 
 
+def test_a_line_of_nuls_is_told_and_not_taken_for_an_empty_one(pipeline):
+    done = pipeline.producer_command("submit", "-", stdin="\n  \n\0\0\0\n", check=2)
+    assert "line 3" in done.stderr and "JSON" in done.stderr
+
+
 @pytest.mark.parametrize("name, change, code", [
     ("unknown point", {"distribution_points": ["nowhere"]}, "unknown_distribution_point"),
     ("unknown group", {"distribution_points": ["group:none"]}, "unknown_group"),
