@@ -306,7 +306,7 @@ def kafka(folder, brokers=1):
     try:
         yield started.stdout.strip().splitlines()[-1]
     finally:
-        subprocess.run([*script, "clean", "--dir", str(folder)], capture_output=True, timeout=60, check=False)
+        subprocess.run([*script, "clean", "--dir", str(folder)], capture_output=True, timeout=60 * SLOW, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -320,4 +320,4 @@ def nginx(folder, count=1, *options):
     try:
         yield started.stdout.split()
     finally:
-        subprocess.run([*script, "clean", "--dir", str(folder)], capture_output=True, timeout=60, check=False)
+        subprocess.run([*script, "clean", "--dir", str(folder)], capture_output=True, timeout=60 * SLOW, check=False)
