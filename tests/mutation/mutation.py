@@ -38,14 +38,17 @@ class Copy:
 
     def run(self, command, must=False, shell=False):
         environment = {**os.environ, "TMPDIR": str(self.build)}
-        try:
-            done = subprocess.run(command, cwd=self.source, shell=shell, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  errors="replace", timeout=DEADLINE, check=False, env=environment)
-        except subprocess.TimeoutExpired:
-            return f"not over after {DEADLINE} s"
+        with tempfile.TemporaryFile() as out:  # no pipe: what a test that was broken off leaves behind would keep it open
+            try:
+                done = subprocess.run(command, cwd=self.source, shell=shell, stdout=out, stderr=subprocess.STDOUT, timeout=DEADLINE,
+                                      check=False, env=environment)
+            except subprocess.TimeoutExpired:
+                return f"not over after {DEADLINE} s"
+            out.seek(0)
+            said = out.read().decode(errors="replace")
         if must and done.returncode != 0:
-            raise SystemExit(f"mutation: {command} failed:\n{done.stdout[-3000:]}")
-        return None if done.returncode == 0 else done.stdout
+            raise SystemExit(f"mutation: {command} failed:\n{said[-3000:]}")
+        return None if done.returncode == 0 else said
 
     def make(self, level):
         self.run(["cmake", "--build", str(self.build), "--target", *LEVELS[level][0]], must=True)
