@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct watched {
 	struct http_watch *watch;
@@ -43,19 +42,12 @@ static int64_t cut_off(struct http_watch *watch)
 	return earliest;
 }
 
-static void wait_until(struct http_watch *watch, int64_t end_ms)
+static void wait_for_end(struct http_watch *watch, int64_t end_ms)
 {
-	int64_t left = end_ms - clock_monotonic_ms();
-	struct timespec end;
-
-	if (end_ms == INT64_MAX) {
+	if (end_ms == INT64_MAX)
 		pthread_cond_wait(&watch->changed, &watch->lock);
-		return;
-	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	left = left < 0 ? 0 : left;
-	end.tv_sec += left / 1000 + 1; /* up to a second late: many ends are so met in one go */
-	pthread_cond_clockwait(&watch->changed, &watch->lock, CLOCK_MONOTONIC, &end);
+	else /* up to a second late: many ends are so met in one go */
+		clock_wait(&watch->changed, &watch->lock, end_ms + 1000);
 }
 
 static void *run(void *context)
@@ -64,7 +56,7 @@ static void *run(void *context)
 
 	pthread_mutex_lock(&watch->lock);
 	while (!watch->ending)
-		wait_until(watch, cut_off(watch));
+		wait_for_end(watch, cut_off(watch));
 	pthread_mutex_unlock(&watch->lock);
 	return NULL;
 }

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { EVERY_S = 5, RETRY_S = 2, UNREAD_BYTES = 1 << 20, WAIT_MS = 100 };
 
@@ -94,14 +93,11 @@ static int ask(struct ends *ends, struct client *client)
 /* False: it is to end. */
 static bool wait_for(struct ends *ends, int seconds)
 {
-	struct timespec end;
+	int64_t end_ms = clock_monotonic_ms() + INT64_C(1000) * seconds;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += seconds;
 	pthread_mutex_lock(&ends->lock);
-	while (!ends->stopping)
-		if (pthread_cond_timedwait(&ends->stop, &ends->lock, &end) != 0)
-			break;
+	while (!ends->stopping && clock_wait(&ends->stop, &ends->lock, end_ms))
+		;
 	bool stopping = ends->stopping;
 	pthread_mutex_unlock(&ends->lock);
 	return !stopping;

@@ -1,11 +1,11 @@
 #include "auditor/serve/readers.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct readers {
 	pthread_mutex_t lock; /* what is free */
@@ -61,14 +61,11 @@ void readers_close(struct readers *readers)
 static struct database *take(struct readers *readers, int64_t timeout_ms)
 {
 	struct database *database = NULL;
-	struct timespec end;
+	int64_t end_ms = clock_monotonic_ms() + timeout_ms;
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += (timeout_ms + 999) / 1000;
 	pthread_mutex_lock(&readers->lock);
-	while (readers->free_count == 0)
-		if (pthread_cond_timedwait(&readers->given_back, &readers->lock, &end) != 0)
-			break;
+	while (readers->free_count == 0 && clock_wait(&readers->given_back, &readers->lock, end_ms))
+		;
 	if (readers->free_count > 0)
 		database = readers->free[--readers->free_count];
 	pthread_mutex_unlock(&readers->lock);

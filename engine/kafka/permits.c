@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
-#include <time.h>
 
 struct permit {
 	uint64_t number;
@@ -63,20 +62,6 @@ static int64_t wait_for_room(const struct permits *permits)
 	return count < permits->limit ? 0 : oldest;
 }
 
-static void wait_changed(struct permits *permits, int64_t ms)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	pthread_cond_clockwait(&permits->changed, &permits->lock, CLOCK_MONOTONIC, &until);
-}
-
 static void hold(struct permits *permits, uint64_t number)
 {
 	struct permit *permit = memory_alloc(sizeof(*permit));
@@ -94,7 +79,7 @@ uint64_t permits_take(struct permits *permits)
 	while (ticket != permits->serving)
 		pthread_cond_wait(&permits->changed, &permits->lock);
 	while ((wait = wait_for_room(permits)) > 0)
-		wait_changed(permits, wait);
+		clock_wait(&permits->changed, &permits->lock, clock_monotonic_ms() + wait);
 	hold(permits, ticket);
 	permits->serving++;
 	pthread_cond_broadcast(&permits->changed);
